@@ -1,0 +1,1 @@
+"""Runbooks as data: the definitions, the loader that checks them, and the pages that show them."""

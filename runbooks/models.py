@@ -1,0 +1,41 @@
+"""Switchboard: every model of every slice."""
+
+from runbooks.access.models import Membership, Role, User
+from runbooks.affected_accounts.models import (
+    AccountFact,
+    AffectedAccount,
+    AffectedImport,
+    ContactAttempt,
+    StateChange,
+    UnresolvedLine,
+)
+from runbooks.containment.models import Evidence, Step
+from runbooks.directory.models import Account, DirectoryImport, HeaderMapping
+from runbooks.incidents.models import Incident, IncidentRole, ReferenceCounter
+from runbooks.notifications.models import Notification, NotificationAttempt
+from runbooks.timeline.models import Pin, TimelineBin, TimelineEvent
+
+__all__ = [
+    "Account",
+    "AccountFact",
+    "AffectedAccount",
+    "AffectedImport",
+    "ContactAttempt",
+    "DirectoryImport",
+    "Evidence",
+    "HeaderMapping",
+    "Incident",
+    "IncidentRole",
+    "Membership",
+    "Notification",
+    "NotificationAttempt",
+    "Pin",
+    "ReferenceCounter",
+    "Role",
+    "StateChange",
+    "Step",
+    "TimelineBin",
+    "TimelineEvent",
+    "UnresolvedLine",
+    "User",
+]

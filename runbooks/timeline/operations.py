@@ -1,0 +1,185 @@
+"""Appending to the timeline. Nothing else writes it, and a trigger refuses to change it."""
+
+import secrets
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from runbooks.access.permissions import Actor
+from runbooks.errors import DomainError
+from runbooks.timeline.models import Lane, Precision, TimelineBin, TimelineEvent
+from runbooks.timeline.seal import commitment, digest, make_record
+
+BIN = timedelta(minutes=15)
+# Automated entries of one kind that follow each other within this time are shown as one line.
+BURST_GAP = timedelta(minutes=15)
+SUMMARY_MAX = 4000
+
+
+class Chained(Protocol):
+    """An incident whose row the caller has locked (`select_for_update`)."""
+
+    id: UUID
+    head_sequence: int
+    head_hash: str
+
+    def save(self, *, update_fields: Sequence[str]) -> None: ...
+
+
+class BadEntryError(DomainError):
+    """The entry cannot be kept as it is."""
+
+    status = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is to be recorded: `kind` is noun.verb_past, `details` holds JSON without floats."""
+
+    kind: str
+    summary: str
+    lane: Lane = Lane.ACTION
+    details: Mapping[str, Any] = field(default_factory=dict)
+    occurred_at: datetime | None = None
+    precision: Precision = Precision.SECOND
+    corrects: int | None = None
+    step_id: int | None = None
+    account_ids: Sequence[int] = ()
+
+
+def record(incident: Chained, entry: Entry, *, actor: Actor, at: datetime) -> TimelineEvent:
+    """Append one entry, in the transaction of the change it tells of. `at` is when it is recorded."""
+    return record_many(incident, [entry], actor=actor, at=at)[0]
+
+
+def record_many(incident: Chained, entries: Sequence[Entry], *, actor: Actor, at: datetime) -> list[TimelineEvent]:
+    """Append entries in order; several at once, and runs of an automated actor, are a burst, shown as one line.
+
+    The caller holds the incident's row lock, so sequences have no gap and commits arrive in order.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("A timeline entry belongs into the transaction of its change")
+    if not entries:
+        return []
+    burst = _burst(incident, entries, actor, at)
+    events = []
+    for entry in entries:
+        event = _seal(incident, entry, actor=actor, at=at, burst=burst)
+        incident.head_sequence, incident.head_hash = event.sequence, event.hash
+        events.append(event)
+    TimelineEvent.objects.bulk_create(events, batch_size=1000)
+    incident.save(update_fields=["head_sequence", "head_hash"])
+    _count(incident.id, events)
+    with connection.cursor() as cursor:
+        # Delivered on commit, so a page is never told of an entry it cannot read yet.
+        cursor.execute("SELECT pg_notify('timeline', %s)", [f"{incident.id} {incident.head_sequence}"])
+    return events
+
+
+def _seal(incident: Chained, entry: Entry, *, actor: Actor, at: datetime, burst: int | None) -> TimelineEvent:
+    summary, details = _clean(entry)
+    salt = secrets.token_bytes(16)
+    sealed = make_record(
+        incident_id=incident.id,
+        sequence=incident.head_sequence + 1,
+        previous=incident.head_hash,
+        kind=entry.kind,
+        actor=actor.name,
+        occurred_at=entry.occurred_at or at,
+        occurred_precision=entry.precision,
+        recorded_at=at,
+        corrects=entry.corrects,
+        commitment=commitment(salt, summary, details),
+    )
+    return TimelineEvent(
+        incident_id=incident.id,
+        sequence=sealed["sequence"],
+        kind=entry.kind,
+        lane=entry.lane,
+        summary=summary,
+        details=details,
+        salt=salt,
+        actor=actor.name,
+        actor_user_id=actor.user_id,
+        is_automated=actor.is_automated,
+        occurred_at=entry.occurred_at or at,
+        occurred_precision=entry.precision,
+        recorded_at=at,
+        corrects=entry.corrects,
+        previous=sealed["previous"],
+        commitment=sealed["commitment"],
+        hash=digest(sealed),
+        step_id=entry.step_id,
+        account_ids=list(entry.account_ids),
+        burst=burst,
+    )
+
+
+def _clean(entry: Entry) -> tuple[str, dict[str, Any]]:
+    """Refuse what PostgreSQL's text and jsonb would not give back as it was."""
+    summary = entry.summary.strip()
+    if not summary:
+        raise BadEntryError("The entry is empty. Write what happened.")
+    if len(summary) > SUMMARY_MAX:
+        raise BadEntryError(
+            f"The entry has {len(summary)} characters. Keep it under {SUMMARY_MAX} and attach the rest."
+        )
+    if _has_nul([summary, dict(entry.details)]):
+        raise BadEntryError("The entry holds a NUL character. Remove it.")
+    return summary, dict(entry.details)
+
+
+def _has_nul(value: object) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, Mapping):
+        return any(_has_nul(part) for pair in value.items() for part in pair)
+    if isinstance(value, Sequence):
+        return any(_has_nul(part) for part in value)
+    return False
+
+
+def _burst(incident: Chained, entries: Sequence[Entry], actor: Actor, at: datetime) -> int | None:
+    """The burst these entries belong to: their own, or the one that the newest entry is in."""
+    if not actor.is_automated:
+        return incident.head_sequence + 1 if len(entries) > 1 else None
+    last = (
+        TimelineEvent.objects.filter(incident_id=incident.id, sequence=incident.head_sequence)
+        .only("kind", "actor", "burst", "recorded_at")
+        .first()
+    )
+    goes_on = (
+        last is not None
+        and last.burst is not None
+        and last.actor == actor.name
+        and last.kind == entries[0].kind
+        and at - last.recorded_at <= BURST_GAP
+    )
+    return last.burst if goes_on and last else incident.head_sequence + 1
+
+
+def bin_start(moment: datetime) -> datetime:
+    """The quarter of an hour the moment falls into."""
+    return moment.replace(minute=moment.minute - moment.minute % 15, second=0, microsecond=0)
+
+
+def _count(incident_id: UUID, events: Sequence[TimelineEvent]) -> None:
+    counted = Counter((bin_start(event.occurred_at), event.lane) for event in events)
+    rows = [(incident_id, starts_at, lane, entries) for (starts_at, lane), entries in sorted(counted.items())]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO runbooks_timelinebin AS bin (incident_id, starts_at, lane, entries) VALUES (%s, %s, %s, %s) "
+            "ON CONFLICT (incident_id, starts_at, lane) DO UPDATE SET entries = bin.entries + EXCLUDED.entries",
+            rows,
+        )
+
+
+def now() -> datetime:
+    """The portal's clock, for edges: operations take the time as an argument."""
+    return timezone.now()

@@ -1,0 +1,15 @@
+"""Switchboard: one line a slice."""
+
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="incident_list"), name="home"),
+    path("", include("runbooks.room.urls")),
+    path("", include("runbooks.incidents.urls")),
+    path("", include("runbooks.containment.urls")),
+    path("", include("runbooks.affected_accounts.urls")),
+    path("", include("runbooks.notifications.urls")),
+    path("", include("runbooks.directory.urls")),
+    path("", include("runbooks.catalog.urls")),
+]
