@@ -1,4 +1,4 @@
-"""/healthz: whether the database, the broker and a worker answer, for a load balancer or a watcher without a sign-in."""
+"""/healthz: whether the database, the broker and a worker answer, for a load balancer without a sign-in."""
 
 import threading
 import time
