@@ -35,14 +35,17 @@ class Step(models.Model):
         models.CharField(max_length=80), default=list, blank=True, help_text="Keys of this incident's steps."
     )
     due_at = models.DateTimeField(null=True, blank=True)
-    is_deadline = models.BooleanField(
-        default=False, help_text="Somebody outside expects it; shown among the deadlines."
+    deadline_label = models.CharField(
+        max_length=120, blank=True, help_text="Its short name among the deadlines, where somebody outside set the time."
     )
     evidence_required = models.JSONField(default=list, help_text='[{"key", "label"}]')
     automation = models.CharField(max_length=60, blank=True, help_text="Connector action, by its D3FEND name.")
     reversible_by = models.CharField(max_length=80, blank=True)
     two_person = models.BooleanField(default=False)
     fact = models.CharField(max_length=20, blank=True, help_text="FactKind that is counted over the accounts.")
+    counted = models.CharField(
+        max_length=400, blank=True, help_text="How a step for each account is told to be done where no fact says so."
+    )
     tiers = ArrayField(models.CharField(max_length=1), default=list, blank=True)
     is_added = models.BooleanField(default=False, help_text="Added to the running incident, not in the runbook.")
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.PENDING)
@@ -78,6 +81,10 @@ class Step(models.Model):
     def is_closed(self) -> bool:
         return self.status in self.CLOSED
 
+    @property
+    def is_deadline(self) -> bool:
+        return bool(self.deadline_label)
+
 
 class Evidence(models.Model):
     """What closes a step, or speaks for it. Rows are only added; a wrong one is withdrawn with a reason."""
@@ -99,6 +106,7 @@ class Evidence(models.Model):
     added_by = models.CharField(max_length=160)
     added_at = models.DateTimeField()
     withdrawn_at = models.DateTimeField(null=True, blank=True)
+    withdrawn_by = models.CharField(max_length=160, blank=True)
     withdrawn_reason = models.CharField(max_length=400, blank=True)
 
     class Meta:
@@ -108,7 +116,10 @@ class Evidence(models.Model):
                 | Q(kind="link", sha256="") & ~Q(url="")
                 | Q(kind="file", size__isnull=False) & ~Q(sha256=""),
                 name="evidence_has_its_kind",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(withdrawn_at__isnull=True) | ~Q(withdrawn_reason=""), name="evidence_withdrawn_with_reason"
+            ),
         ]
 
     def __str__(self) -> str:
