@@ -1,5 +1,11 @@
 """Pages of this slice."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from runbooks.catalog.views.detail import runbook_detail
+from runbooks.catalog.views.list import runbook_list
+
+urlpatterns = [
+    path("runbooks/", runbook_list, name="runbook_list"),
+    path("runbooks/<slug:slug>/", runbook_detail, name="runbook_detail"),
+]
