@@ -1,0 +1,181 @@
+"""`make demo`: the whole portal on one machine, in order: PostgreSQL, Valkey, data, mail sink, worker, beat, web.
+
+Ctrl-C (or TERM, or the end of one of them) stops all in reverse. PORT is the port of the web pages, RUN_DIR the folder
+of the data. Exit status: 0 when asked to stop, 1 when a part failed, 2 when the portal could not begin.
+"""
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+import psycopg
+
+from ir_portal.celery import app
+from ir_portal.embedded import EngineError, database_url, engines, mail_port, port_is_free, run_dir
+from ir_portal.engines.state import folder, folder_errors, free_port, keep, state
+from ir_portal.supervisor import Part, PartError, Supervisor
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+WORKER = "demo@localhost"
+
+
+def parts(port: int) -> list[Part]:
+    """What runs once the data is there, in the order of starting."""
+    celery = (sys.executable, "-m", "celery", "--app", "ir_portal")
+    schedule = str(folder("beat") / "schedule")
+    return [
+        Part("mail-sink", (sys.executable, "-m", "ir_portal.mail_sink"), _mail_sink_greets),
+        Part("worker", (*celery, "worker", "--concurrency", "2", "--hostname", WORKER), _worker_answers),
+        Part("beat", (*celery, "beat", "--schedule", schedule, "--pidfile", ""), _beat_started),
+        Part(
+            "web",
+            (
+                *(sys.executable, "-m", "uvicorn", "ir_portal.asgi:application", "--host", "127.0.0.1"),
+                *("--port", str(port), "--timeout-graceful-shutdown", "2", "--no-access-log"),
+            ),
+            lambda log: _is_healthy(port),
+        ),
+    ]
+
+
+def up(port: int) -> None:
+    """Run the portal until interrupted. Raises EngineError before it begins, PartError afterwards."""
+    with _only_one(), engines(_say) as in_use:
+        keep(replace(state(), mail_port=free_port(state().mail_port, "The mail sink")))
+        supervisor = Supervisor(folder("logs"), _say, in_use)
+        try:
+            _prepare()
+            for part in parts(port):
+                supervisor.start(part)
+            _greet(port)
+            supervisor.watch()
+        finally:
+            # From here on the order of stopping is not to be interrupted.
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
+            supervisor.stop()
+
+
+def _prepare() -> None:
+    """Bring the tables up to date, and load the demonstration into an empty portal."""
+    _say("Preparing the database")
+    _manage("migrate", "--no-input")
+    with psycopg.connect(database_url()) as connection:
+        row = connection.execute("SELECT EXISTS (SELECT FROM runbooks_incident)").fetchone()
+    if row is not None and not row[0]:
+        _say("Loading the demonstration incident, once")
+        _manage("demo")
+
+
+def _manage(*arguments: str) -> None:
+    log = folder("logs") / f"{arguments[0]}.log"
+    with log.open("wb") as output:
+        command = [sys.executable, str(REPOSITORY / "manage.py"), *arguments]
+        status = subprocess.run(command, stdout=output, stderr=output, check=False).returncode
+    if status:
+        last = log.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
+        raise PartError(f"manage.py {arguments[0]} failed: {last}\nLog: {log}")
+
+
+def _mail_sink_greets(log: Path) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", mail_port()), timeout=1) as session:
+            return session.recv(64).startswith(b"220 mail-sink")
+    except OSError:
+        return False
+
+
+def _worker_answers(log: Path) -> bool:
+    return bool(app.control.ping(destination=[WORKER], timeout=0.3, limit=1))
+
+
+def _beat_started(log: Path) -> bool:
+    return b"beat: Starting" in log.read_bytes()
+
+
+def _is_healthy(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _greet(port: int) -> None:
+    _say(f"\nIR Portal is ready: http://localhost:{port}/")
+    sign_ins = run_dir() / "sign-ins.json"
+    if sign_ins.exists():
+        _say(f"\n{'Role':<16} {'User name':<24} Password")
+        for person in json.loads(sign_ins.read_text(encoding="utf-8")):
+            _say(f"{person['role']:<16} {person['username']:<24} {person['password']}")
+    _say("\nCtrl-C stops everything; the data stays.")
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    with folder_errors():
+        lock = (folder() / "up.lock").open("w")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise EngineError(
+                f"IR Portal already runs from {run_dir()}.\nUse it, stop it, or choose another folder: RUN_DIR=/path."
+            ) from None
+        yield
+
+
+def _web_port() -> int:
+    text = os.environ.get("PORT") or "8000"
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise EngineError(f"PORT is {text!r}. Write a number from 1 to 65535.")
+    port = int(text)
+    if not port_is_free(port):
+        raise EngineError(
+            f"Port {port} cannot be used: another program listens there, or it needs more rights.\n"
+            f"Stop that program, or choose another port: PORT={port + 1 if port < 65535 else 8000} make demo"
+        )
+    return port
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def main() -> int:
+    """Run until Ctrl-C; see above for the exit status."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    os.chdir(REPOSITORY)
+    try:
+        port = _web_port()
+        os.environ.setdefault("PORTAL_URL", f"http://localhost:{port}")
+        up(port)
+    except KeyboardInterrupt:
+        _say("Stopped.")
+    except EngineError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except PartError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
