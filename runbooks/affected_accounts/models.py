@@ -179,6 +179,16 @@ class ContactAttempt(models.Model):
     recorded_at = models.DateTimeField()
 
     class Meta:
+        constraints = [
+            # The affected mailbox is no channel.
+            models.CheckConstraint(
+                condition=Q(channel__in=["phone", "text", "letter", "in_person", "colleague", "alternate"]),
+                name="contact_channel_known",
+            ),
+            models.CheckConstraint(
+                condition=~Q(outcome="reached") | ~Q(identity_check=""), name="contact_reached_was_recognised"
+            ),
+        ]
         indexes = [models.Index(fields=["affected_account", "-at"], name="contact_newest_first")]
 
     def __str__(self) -> str:
@@ -204,6 +214,7 @@ class AffectedImport(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["incident", "sha256"], name="affected_import_once")]
 
     def __str__(self) -> str:
         return self.file_name
