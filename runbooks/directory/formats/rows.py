@@ -1,0 +1,37 @@
+"""What the readers hand over: records by line, and the rows they refuse."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+Record = tuple[int, dict[str, str]]
+KEPT: Final = 10_000
+# Stands for a value of bytes that are no text; a row that needs it is refused, any other ignores it.
+NOT_TEXT: Final = "\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One row that is not used. `line` counts from 1; `reason` completes "Line 12: ..."."""
+
+    line: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Rejections:
+    """All are counted; the first 10,000 are kept with their reasons.
+
+    `named` is what the rows held that may be a login: an account that the file names, if only in a row that cannot be
+    used, is not gone.
+    """
+
+    total: int = 0
+    kept: list[Rejection] = field(default_factory=list)
+    named: list[str] = field(default_factory=list)
+
+    def add(self, line: int, reason: str, named: Iterable[str] = ()) -> None:
+        self.total += 1
+        self.named.extend(value for value in named if value and "\x00" not in value)
+        if len(self.kept) < KEPT:
+            self.kept.append(Rejection(line, reason))
