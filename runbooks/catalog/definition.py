@@ -40,16 +40,16 @@ AUTOMATIONS: Final = {
     "unlock_account": "D3-ULA",
 }
 
-# The dated facts of an affected account that can close a step for it.
-FACTS: Final = (
-    "sign_in_disabled",
-    "sessions_revoked",
-    "password_changed",
-    "rules_checked",
-    "holder_reached",
-    "holder_confirmed",
-    "data_loss_assessed",
-)
+# The dated facts of an affected account that can close a step for it, as its page names them.
+FACTS: Final = {
+    "sign_in_disabled": "Sign-in disabled",
+    "sessions_revoked": "Sessions revoked",
+    "password_changed": "Password changed",
+    "rules_checked": "Mailbox rules checked",
+    "holder_reached": "Holder reached",
+    "holder_confirmed": "Holder confirmed",
+    "data_loss_assessed": "Data loss assessed",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def test_a_step_for_each_account_says_for_which_and_what_closes_it(desk: User, c
     step = page[page.index('id="step-disable-sign-in"') : page.index('id="step-revoke-sessions"')]
     assert "Accounts of tier A and B" in step
     assert "Within 15 min from entry on the list" in step
-    assert "Sign in disabled, read from the account" in step
+    assert "Sign-in disabled, read from the account" in step
     assert "Lock account (D3-AL)" in step
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from runbooks.access.models import User
 from runbooks.catalog.loader import all_runbooks
@@ -32,7 +33,7 @@ def test_every_runbook_is_there_with_its_link_and_its_number_of_steps(desk: User
 def test_a_visitor_is_sent_to_sign_in(db: None, client: Client) -> None:
     response = client.get("/runbooks/")
     assert response.status_code == 302
-    assert response.headers["Location"].startswith("/accounts/login/")
+    assert response.headers["Location"] == f"{reverse('account_login')}?next=/runbooks/"
 
 
 def test_the_list_changes_nothing(desk: User, client_of: ClientOf) -> None:

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from runbooks.access.http import PortalRequest, actor_of
 from runbooks.access.permissions import require
-from runbooks.catalog.definition import AUTOMATIONS, Phase, Runbook, RunbookStep
+from runbooks.catalog.definition import AUTOMATIONS, FACTS, Phase, Runbook, RunbookStep
 from runbooks.catalog.loader import load
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -95,4 +95,4 @@ def _tiers(step: RunbookStep) -> str:
 
 
 def _closed_by(step: RunbookStep) -> str:
-    return f"{step.fact.replace('_', ' ').capitalize()}, read from the account" if step.fact else step.counted
+    return f"{FACTS[step.fact]}, read from the account" if step.fact else step.counted
