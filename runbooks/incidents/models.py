@@ -53,7 +53,13 @@ class Incident(models.Model):
     recovered_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     time_zone = models.CharField(max_length=60, default="Europe/London")
-    lead = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    lead = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="Empty only after a declaration from the command line: the page then asks for one first of all.",
+    )
     runbook_slug = models.CharField(max_length=80)
     runbook_title = models.CharField(max_length=200)
     runbook_version = models.CharField(max_length=20)

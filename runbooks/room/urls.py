@@ -1,5 +1,13 @@
-"""Pages of this slice."""
+"""Pages that join the slices: the list, the declaration, the overview, the timeline, what waits for me."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from runbooks.room.views import declare, incident_list, my_work, overview, search
+
+urlpatterns = [
+    path("incidents/", incident_list.page, name="incident_list"),
+    path("incidents/declare/", declare.page, name="incident_declare"),
+    path("incidents/<str:reference>/", overview.page, name="incident"),
+    path("my-work/", my_work.page, name="my_work"),
+    path("search/", search.page, name="search"),
+]

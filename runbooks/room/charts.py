@@ -1,0 +1,183 @@
+"""Geometry of the two charts. Marks are SVG attributes in per cent, so that no style stands inline."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from runbooks.affected_accounts.queries import BurnUpPoint, GroupCounts
+
+# A segment of one account among thousands must still be seen, and its number read.
+LEAST_SHARE = 4.0
+GAP = 0.25
+FILLS = ("suspected", "confirmed", "contained", "reset", "restored", "cleared")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """`x`, `width` and `middle` in per cent of the bar."""
+
+    fill: str
+    count: int
+    x: str
+    width: str
+    middle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bracket:
+    """A brace over the segments that belong together."""
+
+    count: int
+    words: str
+    x: str
+    right: str
+    middle: str
+
+
+def segments(counts: GroupCounts) -> list[Segment]:
+    present = [(fill, getattr(counts, fill)) for fill in FILLS if getattr(counts, fill)]
+    if not present:
+        return []
+    shares = [max(count / counts.total * 100, LEAST_SHARE) for _, count in present]
+    scale = (100 - GAP * (len(present) - 1)) / sum(shares)
+    drawn, x = [], 0.0
+    for (fill, count), share in zip(present, shares, strict=True):
+        width = share * scale
+        drawn.append(Segment(fill, count, f"{x:.2f}%", f"{width:.2f}%", f"{x + width / 2:.2f}%"))
+        x += width + GAP
+    return drawn
+
+
+def brackets(drawn: Sequence[Segment]) -> list[Bracket]:
+    groups = (("", FILLS[:1]), ("compromised", FILLS[1:5]), ("not affected", FILLS[5:]))
+    found = []
+    for words, fills in groups:
+        inside = [segment for segment in drawn if segment.fill in fills]
+        if inside:
+            left = float(inside[0].x[:-1])
+            right = float(inside[-1].x[:-1]) + float(inside[-1].width[:-1])
+            total = sum(segment.count for segment in inside)
+            found.append(Bracket(total, words, f"{left:.2f}%", f"{right:.2f}%", f"{(left + right) / 2:.2f}%"))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A label on an axis: where, in per cent, and its words."""
+
+    place: str
+    words: str
+    is_optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The number at the end of a line."""
+
+    tone: str
+    count: int
+    words: str
+    y: str
+
+
+@dataclass(frozen=True, slots=True)
+class BurnUp:
+    """Paths in a box of 1000 x 300, everything else in per cent."""
+
+    confirmed: str
+    contained: str
+    reset: str
+    area: str
+    y_ticks: list[Tick]
+    x_ticks: list[Tick]
+    endings: list[Ending]
+    gap: int
+    widest: int
+    table: list[BurnUpPoint]
+
+
+WIDTH, HEIGHT = 1000, 300
+TICK_STEPS = (1, 2, 3, 6, 12, 24, 48, 96, 168)
+LINE_HEIGHT = 6.5
+
+
+def burn_up(points: Sequence[BurnUpPoint], start: datetime, now: datetime, zone: ZoneInfo) -> BurnUp | None:
+    """The chart of the points, in order of time; None where nothing was confirmed yet."""
+    if not points or not points[-1].compromised:
+        return None
+    top = _round_up(max(point.compromised for point in points))
+    length = max((now - start).total_seconds(), 1.0)
+
+    def x(moment: datetime) -> float:
+        return min(max((moment - start).total_seconds() / length, 0), 1) * WIDTH
+
+    def y(count: int) -> float:
+        return HEIGHT - count / top * HEIGHT
+
+    def path(counts: Sequence[int]) -> str:
+        marks, height = [f"M0 {HEIGHT}"], float(HEIGHT)
+        for point, count in zip(points, counts, strict=True):
+            marks.append(f"L{x(point.at):.1f} {height:.1f}L{x(point.at):.1f} {y(count):.1f}")
+            height = y(count)
+        return "".join([*marks, f"L{WIDTH} {height:.1f}"])
+
+    confirmed, contained = path([p.compromised for p in points]), path([p.contained for p in points])
+    backwards = "L".join(reversed(contained[1:].split("L")))
+    last = points[-1]
+    return BurnUp(
+        confirmed=confirmed,
+        contained=contained,
+        reset=path([p.reset for p in points]),
+        area=f"{confirmed}L{backwards}Z",
+        y_ticks=[Tick(f"{100 - share:.0f}%", str(round(top * share / 100))) for share in (0, 25, 50, 75, 100)],
+        x_ticks=_x_ticks(start, now, zone),
+        endings=_endings(last, top),
+        gap=last.compromised - last.contained,
+        widest=max(point.compromised - point.contained for point in points),
+        table=_thinned(points),
+    )
+
+
+def _round_up(count: int) -> int:
+    """The least of 4, 8, 20, 40, 80, 200 ... that holds the count, so that quarters are whole numbers."""
+    scale = 1
+    while True:
+        for size in (4, 8, 20):
+            if size * scale >= count:
+                return size * scale
+        scale *= 10
+
+
+def _endings(last: BurnUpPoint, top: int) -> list[Ending]:
+    """End labels, pushed apart where lines end close together."""
+    wanted = [("bad", last.compromised, "confirmed"), ("held", last.contained, "contained"), ("good", last.reset, "reset")]
+    endings, lowest = [], -LINE_HEIGHT
+    for tone, count, words in wanted:
+        place = max(100 - count / top * 100, lowest + LINE_HEIGHT)
+        lowest = place
+        endings.append(Ending(tone, count, words, f"{place:.1f}%"))
+    return endings
+
+
+def _x_ticks(start: datetime, now: datetime, zone: ZoneInfo) -> list[Tick]:
+    hours = max((now - start).total_seconds() / 3600, 0.01)
+    step = next((step for step in TICK_STEPS if hours / step <= 9), TICK_STEPS[-1])
+    local = start.astimezone(zone).replace(minute=0, second=0, microsecond=0)
+    moment = local + timedelta(hours=(-local.hour) % min(step, 24))
+    ticks: list[Tick] = []
+    day = None
+    while moment <= now:
+        place = (moment - start).total_seconds() / 3600 / hours * 100
+        if 0 <= place <= 97:
+            words = f"{moment:%a %H:%M}" if moment.date() != day else f"{moment:%H:%M}"
+            ticks.append(Tick(f"{place:.2f}%", words, is_optional=len(ticks) % 2 == 1))
+            day = moment.date()
+        moment = (moment.astimezone(ZoneInfo("UTC")) + timedelta(hours=step)).astimezone(zone)
+    return ticks
+
+
+def _thinned(points: Sequence[BurnUpPoint]) -> list[BurnUpPoint]:
+    """At most twelve rows for the table under the chart, the last one always."""
+    stride = max(1, -(-len(points) // 12))
+    return list(reversed(points[::-1][::stride]))

@@ -1,0 +1,111 @@
+"""What stands on every page of an incident's room: its clock, the state of the institution, the tabs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.urls import reverse
+
+from runbooks.affected_accounts.queries import GroupCounts, group_counts
+from runbooks.containment.models import Step
+from runbooks.incidents.models import Incident
+from runbooks.presentation import clock, number, plural
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    tone: str
+    icon: str
+    main: str
+    rest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    key: str
+    label: str
+    address: str
+    count: str
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """`clock_big` and `clock_small` with their units: 26 h 35 min."""
+
+    clock_label: str
+    clock_big: str
+    clock_big_unit: str
+    clock_small: str
+    clock_small_unit: str
+    banner: Banner
+    tabs: list[Tab]
+
+
+def header(incident: Incident, now: datetime) -> Header:
+    """Two queries, whatever the incident holds."""
+    steps = list(
+        Step.objects.filter(incident_id=incident.pk).values_list(
+            "key", "number", "status", "automation", "reversible_by", "closed_at"
+        )
+    )
+    counts = group_counts(incident.pk)
+    end = incident.closed_at if incident.is_over and incident.closed_at else now
+    hours, minutes = divmod(int((end - incident.declared_at).total_seconds()) // 60, 60)
+    days, rest = divmod(hours, 24)
+    big, small = ((str(days), "d"), (f"{rest:02d}", "h")) if days > 2 else ((str(hours), "h"), (f"{minutes:02d}", "min"))
+    declared = clock(incident.declared_at, incident.zone, now)
+    label = f"from declaration to {incident.get_status_display().lower()}" if incident.is_over else f"since declared, {declared}"
+    closed = sum(status in Step.CLOSED for _, _, status, *_ in steps)
+    return Header(
+        label, *big, *small, banner=_banner(incident, steps, counts, now), tabs=_tabs(incident, closed, len(steps), counts)
+    )
+
+
+def _tabs(incident: Incident, closed: int, steps: int, counts: GroupCounts) -> list[Tab]:
+    entries = [
+        ("overview", "Overview", "incident", ""),
+        ("steps", "Steps", "steps", f"{closed} of {steps}"),
+        ("accounts", "Accounts", "accounts", number(counts.total)),
+        ("timeline", "Timeline", "timeline", number(incident.head_sequence)),
+        ("people", "People", "incident_people", ""),
+        ("notices", "Notices", "notices", ""),
+    ]
+    return [Tab(key, label, reverse(name, args=[incident.reference]), count) for key, label, name, count in entries]
+
+
+StepRow = tuple[str, str, str, str, str, datetime | None]
+
+
+def _banner(incident: Incident, steps: list[StepRow], counts: GroupCounts, now: datetime) -> Banner:
+    """The precautions in force first, then how far the compromised accounts are."""
+    accounts = _accounts(counts)
+    restricted = _remote_access(steps)
+    if restricted is not None:
+        number_, since = restricted
+        said = f"Remote access is restricted since {clock(since, incident.zone, now)} (step {number_})."
+        return Banner("held", "lock", said, accounts)
+    if counts.confirmed:
+        return Banner("bad", "st-confirmed", accounts, "Remote access is not restricted.")
+    return Banner("none", "unlock", "No access restrictions.", accounts)
+
+
+def _accounts(counts: GroupCounts) -> str:
+    if not counts.total:
+        return "No accounts on the list yet."
+    if not counts.compromised:
+        return f"{plural(counts.total, 'account')} on the list, none confirmed as compromised."
+    contained = counts.compromised - counts.confirmed
+    said = f"{number(contained)} of {plural(counts.compromised, 'compromised account')} contained"
+    return f"{said}, {number(counts.restored)} restored."
+
+
+def _remote_access(steps: list[StepRow]) -> tuple[str, datetime] | None:
+    """Number and time of a step that restricted remote access and was not undone."""
+    by_key: Mapping[str, StepRow] = {step[0]: step for step in steps}
+    for _, number_, status, automation, undone_by, closed_at in steps:
+        if automation != "restrict_remote_access" or status != Step.Status.SUCCEEDED or closed_at is None:
+            continue
+        undo = by_key.get(undone_by)
+        if undo is None or undo[2] != Step.Status.SUCCEEDED:
+            return number_, closed_at
+    return None

@@ -1,0 +1,50 @@
+"""Facts are edited with an optimistic lock: nobody's change is lost unseen."""
+
+from dataclasses import replace
+
+import pytest
+from django.utils import timezone
+
+from runbooks.access.models import User
+from runbooks.access.permissions import actor_for
+from runbooks.incidents.models import Incident
+from runbooks.incidents.operations import IncidentFacts, StaleFormError, edit
+from runbooks.timeline.models import TimelineEvent
+
+pytestmark = pytest.mark.django_db
+
+
+def facts_of(incident: Incident) -> IncidentFacts:
+    return IncidentFacts(
+        title=incident.title,
+        codename=incident.codename,
+        severity=incident.severity,
+        tlp=incident.tlp,
+        detected_at=incident.detected_at,
+        detected_by=incident.detected_by,
+        time_zone=incident.time_zone,
+    )
+
+
+def test_an_edit_is_recorded_with_old_and_new(incident: Incident, coordinator: User) -> None:
+    facts = replace(facts_of(incident), severity=2, codename="Heron")
+    edit(incident_id=incident.pk, version=1, facts=facts, actor=actor_for(coordinator), at=timezone.now())
+    event = TimelineEvent.objects.get(incident=incident)
+    assert event.details["changes"] == {"codename": ["", "Heron"], "severity": ["1", "2"]}
+    incident.refresh_from_db()
+    assert (incident.version, incident.codename) == (2, "Heron")
+
+
+def test_a_form_made_from_an_older_version_is_refused_with_what_stands_now(incident: Incident, coordinator: User) -> None:
+    actor, at = actor_for(coordinator), timezone.now()
+    edit(incident_id=incident.pk, version=1, facts=replace(facts_of(incident), title="First"), actor=actor, at=at)
+    with pytest.raises(StaleFormError) as refusal:
+        edit(incident_id=incident.pk, version=1, facts=replace(facts_of(incident), title="Second"), actor=actor, at=at)
+    assert refusal.value.current["Title"] == "First"
+    incident.refresh_from_db()
+    assert incident.title == "First"
+
+
+def test_an_edit_that_changes_nothing_leaves_no_entry(incident: Incident, coordinator: User) -> None:
+    edit(incident_id=incident.pk, version=1, facts=facts_of(incident), actor=actor_for(coordinator), at=timezone.now())
+    assert not TimelineEvent.objects.filter(incident=incident).exists()
