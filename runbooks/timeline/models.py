@@ -80,7 +80,9 @@ class TimelineEvent(models.Model):
                 name="event_by_time_folded",
             ),
             models.Index(fields=["incident", "lane", "occurred_at", "sequence"], name="event_by_lane"),
-            models.Index(fields=["incident", "burst"], condition=Q(burst__isnull=False), name="event_by_burst"),
+            models.Index(
+                fields=["incident", "burst", "sequence"], condition=Q(burst__isnull=False), name="event_by_burst"
+            ),
             models.Index(
                 fields=["incident", "corrects"], condition=Q(corrects__isnull=False), name="event_corrections"
             ),
