@@ -38,7 +38,7 @@ class FactKind(models.TextChoices):
 
     SIGN_IN_DISABLED = "sign_in_disabled", "Sign-in disabled"
     SESSIONS_REVOKED = "sessions_revoked", "Sessions revoked"
-    PASSWORD_CHANGED = "password_changed", "Password changed"  # noqa: S105  # the name of a fact
+    PASSWORD_CHANGED = "password_changed", "Password changed"
     RULES_CHECKED = "rules_checked", "Mailbox rules checked"
     HOLDER_REACHED = "holder_reached", "Holder reached"
     HOLDER_CONFIRMED = "holder_confirmed", "Holder confirmed"
@@ -53,7 +53,7 @@ class AffectedAccount(models.Model):
         "runbooks.Incident", on_delete=models.PROTECT, related_name="affected_accounts", db_index=False
     )
     account = models.ForeignKey("runbooks.Account", on_delete=models.PROTECT, related_name="affected_in")
-    # As the directory had them when the account was added: the list must stay readable whatever the directory does later.
+    # As the directory had them when the account was added: the list stays readable whatever the directory does later.
     login = models.CharField(max_length=320)
     display_name = models.CharField(max_length=320, blank=True)
     department = models.CharField(max_length=160, blank=True)

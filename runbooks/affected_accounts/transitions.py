@@ -39,7 +39,11 @@ class Transition:
     @property
     def is_forward(self) -> bool:
         """Along the way to restoration: the next thing to do when its facts hold."""
-        return self.before in WAY and WAY.index(self.before) + 1 < len(WAY) and WAY[WAY.index(self.before) + 1] == self.after
+        return (
+            self.before in WAY
+            and WAY.index(self.before) + 1 < len(WAY)
+            and WAY[WAY.index(self.before) + 1] == self.after
+        )
 
 
 GROUPS: Mapping[State, Group] = {

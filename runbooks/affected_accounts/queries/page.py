@@ -1,0 +1,250 @@
+"""The table of accounts: what it is narrowed to, in which order, page by page."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
+
+from runbooks.affected_accounts.models import AffectedAccount, FactKind, State, Tier
+from runbooks.affected_accounts.transitions import COMPROMISED_STATES, GROUPS, Group, fact_column
+
+PAGE: Final = 50
+SEGMENTS: Final[Mapping[str, tuple[State, ...]]] = {
+    "suspected": tuple(state for state in State if GROUPS[state] == Group.SUSPECTED),
+    "compromised": COMPROMISED_STATES,
+    "not_affected": tuple(state for state in State if GROUPS[state] == Group.CLEARED),
+}
+CONTACTS: Final[Mapping[str, tuple[str, Q]]] = {
+    "never": ("Not contacted", Q(contact_attempts=0, holder_reached_at__isnull=True)),
+    "no_answer": ("Tried, not reached", Q(contact_attempts__gt=0, holder_reached_at__isnull=True)),
+    "reached": ("Reached", Q(holder_reached_at__isnull=False)),
+}
+SORTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "work": ("rank", "id"),
+    "login": ("login", "id"),
+    "changed": ("-changed_at", "-id"),
+}
+NOBODY: Final = "nobody"
+# A check is missing where it is still to be done: not on accounts that need none, nor on those given back.
+_DONE: Final = (State.TARGETED, State.FALSE_POSITIVE, State.RESTORED, State.WATCHED, State.CLOSED, State.LEFT)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFilter:
+    """What the table is narrowed to; an empty text does not narrow. `owner` is a user's id or "nobody"."""
+
+    q: str = ""
+    segment: str = ""
+    state: str = ""
+    missing: str = ""
+    contact: str = ""
+    owner: str = ""
+    tier: str = ""
+
+    @classmethod
+    def read(cls, given: Mapping[str, str]) -> "AccountFilter":
+        """From a query string; what is not a choice is dropped, so that an old link still shows something."""
+        allowed: Mapping[str, Any] = {
+            "segment": SEGMENTS,
+            "state": State.values,
+            "missing": FactKind.values,
+            "contact": CONTACTS,
+            "tier": Tier.values,
+        }
+        chosen = {field.name: given.get(field.name, "").strip() for field in fields(cls)}
+        kept = {name: value for name, value in chosen.items() if name not in allowed or value in allowed[name]}
+        if not (kept["owner"].isdecimal() or kept["owner"] == NOBODY):
+            kept["owner"] = ""
+        kept["q"] = kept["q"].replace("\0", "")[:200]
+        return cls(**kept)
+
+    def parameters(self) -> dict[str, str]:
+        """For links and hidden fields: only what narrows."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    @property
+    def narrows(self) -> bool:
+        return bool(self.parameters())
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """One line of the table, as the database has it. `facts` are in the order of FactKind."""
+
+    id: int
+    login: str
+    display_name: str
+    department: str
+    is_privileged: bool
+    tier: str
+    state: State
+    owner: str
+    changed_at: datetime
+    facts: tuple[datetime | None, ...]
+    contact_at: datetime | None
+    contact_channel: str
+    contact_outcome: str
+    contact_attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPage:
+    """At most 50 rows. `after` and `before` are cursors of the pages beside it, empty where there is none."""
+
+    rows: list[AccountRow]
+    after: str
+    before: str
+
+
+@dataclass(frozen=True, slots=True)
+class FilterCounts:
+    """Rows of a filter, and for how many each fact holds."""
+
+    total: int
+    facts: Mapping[FactKind, int]
+
+
+_COLUMNS: Final = (
+    "id",
+    "login",
+    "display_name",
+    "department",
+    "is_privileged",
+    "tier",
+    "state",
+    "owner__name",
+    "changed_at",
+    "rank",
+    "last_contact_at",
+    "last_contact_channel",
+    "last_contact_outcome",
+    "contact_attempts",
+    *(fact_column(kind) for kind in FactKind),
+)
+
+
+def narrowed(incident_id: UUID, wanted: AccountFilter) -> QuerySet[AffectedAccount]:
+    """The incident's accounts that a filter lets through, in no order."""
+    accounts = AffectedAccount.objects.filter(incident_id=incident_id)
+    for word in wanted.q.split():
+        accounts = accounts.filter(
+            Q(login__icontains=word) | Q(display_name__icontains=word) | Q(department__icontains=word)
+        )
+    if wanted.segment:
+        accounts = accounts.filter(state__in=SEGMENTS[wanted.segment])
+    if wanted.state:
+        accounts = accounts.filter(state=wanted.state)
+    if wanted.tier:
+        accounts = accounts.filter(tier=wanted.tier)
+    if wanted.missing:
+        accounts = accounts.filter(_misses(FactKind(wanted.missing)))
+    if wanted.contact:
+        accounts = accounts.filter(CONTACTS[wanted.contact][1])
+    if wanted.owner == NOBODY:
+        return accounts.filter(owner__isnull=True)
+    return accounts.filter(owner_id=int(wanted.owner)) if wanted.owner else accounts
+
+
+def _misses(kind: FactKind) -> Q:
+    done = (*_DONE, State.RESTORED_RESTRICTED) if kind == FactKind.SIGN_IN_DISABLED else _DONE
+    return Q(**{f"{fact_column(kind)}__isnull": True}) & ~Q(state__in=done)
+
+
+def account_page(
+    incident_id: UUID, wanted: AccountFilter, *, sort: str = "work", after: str = "", before: str = ""
+) -> AccountPage:
+    """One page. Cursors that are not ours are passed over. One query, whatever the number of rows."""
+    order = SORTS.get(sort, SORTS["work"])
+    accounts = narrowed(incident_id, wanted)
+    ahead, back = _read_cursor(after, order), _read_cursor(before, order)
+    if back is not None:
+        found = _fetch(accounts.filter(_beyond(order, back, backwards=True)), _turned(order))
+        more, found = len(found) > PAGE, found[PAGE - 1 :: -1] if len(found) > PAGE else found[::-1]
+        return _page(found, order, has_after=True, has_before=more)
+    if ahead is not None:
+        accounts = accounts.filter(_beyond(order, ahead, backwards=False))
+    found = _fetch(accounts, order)
+    return _page(found[:PAGE], order, has_after=len(found) > PAGE, has_before=ahead is not None)
+
+
+def filter_counts(incident_id: UUID, wanted: AccountFilter) -> FilterCounts:
+    """One query."""
+    found = (
+        narrowed(incident_id, wanted)
+        .order_by()
+        .aggregate(total=Count("id"), **{str(kind): Count(fact_column(kind)) for kind in FactKind})
+    )
+    return FilterCounts(found["total"], {kind: found[str(kind)] for kind in FactKind})
+
+
+def selected_ids(incident_id: UUID, wanted: AccountFilter) -> list[int]:
+    """Every account of a filter, not only of a page."""
+    return list(narrowed(incident_id, wanted).order_by("id").values_list("id", flat=True))
+
+
+def _fetch(accounts: QuerySet[AffectedAccount], order: tuple[str, ...]) -> list[dict[str, Any]]:
+    rows = accounts.order_by(*order).values_list(*_COLUMNS)[: PAGE + 1]
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
+
+
+def _page(found: list[dict[str, Any]], order: tuple[str, ...], *, has_after: bool, has_before: bool) -> AccountPage:
+    return AccountPage(
+        rows=[_row(values) for values in found],
+        after=_cursor(found[-1], order) if found and has_after else "",
+        before=_cursor(found[0], order) if found and has_before else "",
+    )
+
+
+def _row(values: dict[str, Any]) -> AccountRow:
+    return AccountRow(
+        id=values["id"],
+        login=values["login"],
+        display_name=values["display_name"],
+        department=values["department"],
+        is_privileged=values["is_privileged"],
+        tier=values["tier"],
+        state=State(values["state"]),
+        owner=values["owner__name"] or "",
+        changed_at=values["changed_at"],
+        facts=tuple(values[fact_column(kind)] for kind in FactKind),
+        contact_at=values["last_contact_at"],
+        contact_channel=values["last_contact_channel"],
+        contact_outcome=values["last_contact_outcome"],
+        contact_attempts=values["contact_attempts"],
+    )
+
+
+# A cursor is the place of a row in the order: its sort value and its id.
+
+
+def _cursor(values: dict[str, Any], order: tuple[str, ...]) -> str:
+    value = values[order[0].lstrip("-")]
+    text = value.isoformat() if isinstance(value, datetime) else value
+    return base64.urlsafe_b64encode(json.dumps([text, values["id"]]).encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str, order: tuple[str, ...]) -> tuple[Any, int] | None:
+    readers: Mapping[str, Any] = {"rank": int, "login": str, "changed_at": datetime.fromisoformat}
+    try:
+        value, pk = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        return readers[order[0].lstrip("-")](value), int(pk)
+    except (ValueError, TypeError, binascii.Error):
+        return None
+
+
+def _beyond(order: tuple[str, ...], place: tuple[Any, int], *, backwards: bool) -> Q:
+    """What comes after the place in this order, or before it. The first condition lets the index find it."""
+    name = order[0].lstrip("-")
+    side = "lt" if order[0].startswith("-") != backwards else "gt"
+    value, pk = place
+    return Q(**{f"{name}__{side}e": value}) & (Q(**{f"{name}__{side}": value}) | Q(**{f"id__{side}": pk}))
+
+
+def _turned(order: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name[1:] if name.startswith("-") else f"-{name}" for name in order)
