@@ -1,0 +1,47 @@
+"""What a step waits for. Worked out from the steps as they stand, never stored."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+from runbooks.containment.models import Step
+
+
+class Dependent(Protocol):
+    """A step, or as much of one as its dependencies need."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def scope(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def depends_on(self) -> Sequence[str]: ...
+
+
+S = TypeVar("S", bound=Dependent)
+
+
+def open_dependencies(step: Dependent, by_key: Mapping[str, S]) -> list[S]:
+    """What the step depends on and is not closed: until these are closed, it cannot be completed."""
+    found = (by_key[key] for key in step.depends_on if key in by_key)
+    return [other for other in found if other.status not in Step.CLOSED]
+
+
+def blockers(step: Dependent, by_key: Mapping[str, S]) -> list[S]:
+    """What keeps the step from being started.
+
+    A step for each account may follow another one account by account: sessions are revoked for the accounts that
+    were disabled while others still wait. So it is blocked only until that one was started.
+    """
+    return [other for other in open_dependencies(step, by_key) if not _goes_along(step, other)]
+
+
+def _goes_along(step: Dependent, other: Dependent) -> bool:
+    is_pair = step.scope == other.scope == Step.Scope.ACCOUNT
+    return is_pair and other.status == Step.Status.RUNNING
+
+
+def held_up_by(step: Dependent, steps: Iterable[S]) -> list[S]:
+    """The open steps that wait for this one."""
+    return [other for other in steps if step.key in other.depends_on and other.status not in Step.CLOSED]
