@@ -63,7 +63,7 @@ def fold(text: str) -> str:
 
 
 def match_keys(
-    login: str, mail: str, display_name: str, given_name: str = "", family_name: str = "", alternate_mail: str = ""
+    login: str, mail: str, display_name: str = "", given_name: str = "", family_name: str = "", alternate_mail: str = ""
 ) -> list[str]:
     """The keys that find an account, without repeats. One over 400 characters is left out: cut, it could meet more."""
     keys: dict[str, None] = {}
@@ -114,7 +114,7 @@ def _identifiers(text: str) -> tuple[list[Identifier], str]:
     """Addresses, DOMAIN\\login and <login> in a line, and the rest of it."""
     found: list[Identifier] = []
     for address in _ADDRESS.findall(text):
-        folded = fold(address.strip("'.`"))
+        folded = fold(address.strip("'").rstrip(".'"))
         found.append(((ADDRESS + folded,), (PRIVATE_ADDRESS + folded,)))
     rest = _ADDRESS.sub(" ", text)
     for login in _DOMAIN_LOGIN.findall(rest):
