@@ -148,13 +148,13 @@ def _steps_of(ids: Sequence[UUID], now: datetime) -> tuple[Counter[UUID], dict[U
         Step.objects.filter(incident_id__in=ids, due_at__isnull=False)
         .exclude(status__in=Step.CLOSED)
         .order_by("due_at")
-        .values_list("incident_id", "title", "due_at", "is_deadline")
+        .values_list("incident_id", "deadline_label", "due_at")
     )
-    for incident_id, title, due_at, is_deadline in due:
+    for incident_id, label, due_at in due:
         if due_at is None:
             continue
         late[incident_id] += due_at < now
-        if is_deadline and incident_id not in deadlines:
+        if label and incident_id not in deadlines:
             left = f"{span(now - due_at)} late" if due_at < now else f"{span(due_at - now)} left"
-            deadlines[incident_id] = f"{title}: {left}"
+            deadlines[incident_id] = f"{label}: {left}"
     return late, deadlines

@@ -1,0 +1,57 @@
+"""The room's first page: what needs somebody, how the accounts stand, what was just done."""
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.permissions import can
+from runbooks.affected_accounts.queries import GroupCounts, burn_up, group_counts
+from runbooks.affected_accounts.transitions import GROUP_LABELS
+from runbooks.incidents.queries import incident_for
+from runbooks.presentation import clock
+from runbooks.room import charts
+from runbooks.room.queries.feed import feed
+from runbooks.room.queries.needs import deadline_lines, needs
+from runbooks.timeline.operations import now
+
+
+@require_safe
+def page(request: PortalRequest, reference: str) -> HttpResponse:
+    actor, at = actor_of(request), now()
+    incident = incident_for(actor, reference)
+    counts = group_counts(incident.pk)
+    start = min(incident.detected_at, incident.declared_at)
+    end = incident.closed_at or at
+    context = {
+        "incident": incident,
+        "actor": actor,
+        "now": at,
+        "tab": "overview",
+        "needs": needs(incident, actor, at),
+        "counts": counts,
+        "counted_at": clock(at, incident.zone, at),
+        "states": _states(incident.reference, counts),
+        "chart": charts.burn_up(burn_up(incident.pk), start, end, incident.zone) if counts.compromised else None,
+        "deadlines": deadline_lines(incident, at),
+        "feed": feed(incident, at),
+        "may_work": can(actor, "work_steps"),
+        "may_import": can(actor, "import_affected"),
+        "may_add_entry": can(actor, "add_entry"),
+    }
+    return render(request, "room/overview.html", context)
+
+
+def _states(reference: str, counts: GroupCounts) -> list[dict[str, object]]:
+    address = reverse("accounts", args=[reference])
+    return [
+        {
+            "key": group.value,
+            "label": label,
+            "icon": f"st-{group.value}",
+            "count": getattr(counts, group.value),
+            "address": f"{address}?group={group.value}",
+        }
+        for group, label in GROUP_LABELS.items()
+    ]
