@@ -1,8 +1,8 @@
 """The outbox: what an operation announces is written with its change, and delivered afterwards."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -10,16 +10,25 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.template.loader import render_to_string
 
 from runbooks.access.models import User
 from runbooks.access.permissions import TALKING
 from runbooks.background import wake
 from runbooks.notifications.channels import CHANNELS, channel
-from runbooks.notifications.models import Notification
+from runbooks.notifications.channels.base import ChannelError, Message
+from runbooks.notifications.models import Notification, NotificationAttempt
+from runbooks.notifications.queries import due
 from runbooks.presentation import full_clock
 
-SUBJECT_MAX = 300
+SUBJECT_MAX, REASON_MAX = 300, 300
+# A worker that says nothing for this long is taken for dead; sending ends long before, by the channel's time limits.
+LEASE = timedelta(minutes=2)
+ATTEMPTS = 10
+FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
+SWEEP_BATCH, SWEEP_ROWS, SWEEP_TIME = 100, 1000, timedelta(minutes=1)
+LOST = "The worker stopped before it could say whether the notice had left."
 Status = Notification.Status
 
 
@@ -109,3 +118,114 @@ def _notice(
         next_attempt_at=at,
         created_at=at,
     )
+
+
+def requeue(notice: Notification, *, at: datetime) -> None:
+    """Give a notice whose row the caller has locked another ten attempts, at the address now on file.
+
+    The operation above decides who may, and records it. A new address that is refused too stays refused.
+    """
+    reached_by = channel(notice.channel)
+    notice.address = reached_by.address_of(notice.recipient)
+    notice.reason = reached_by.refusal(notice.address)
+    notice.status = Status.REFUSED if notice.reason else Status.WAITING
+    notice.attempts_made, notice.next_attempt_at, notice.leased_until = 0, at, None
+    notice.save(update_fields=["address", "reason", "status", "attempts_made", "next_attempt_at", "leased_until"])
+    if notice.status == Status.WAITING:
+        wake("notifications.deliver", notification_id=str(notice.pk))
+
+
+def sweep(*, clock: Callable[[], datetime]) -> int:
+    """Deliver what a lost wake-up or a failed attempt left, oldest first; how many were found.
+
+    Bounded by rows and time, since the next run comes anyway. `clock` and not a time, since a run can be longer than
+    a lease.
+    """
+    began, found = clock(), 0
+    after = None
+    while found < SWEEP_ROWS:
+        batch = due(began, after=after, limit=SWEEP_BATCH)
+        for next_attempt_at, notification_id in batch:
+            if clock() - began > SWEEP_TIME:
+                return found
+            deliver(notification_id=notification_id, at=clock())
+            found, after = found + 1, (next_attempt_at, notification_id)
+        if len(batch) < SWEEP_BATCH:
+            break
+    return found
+
+
+def deliver(*, notification_id: UUID, at: datetime) -> None:
+    """Try once to deliver a notice that is due, unless another worker holds it. At least once, never in a transaction.
+
+    Claim (transaction), send, record (transaction): a worker killed between the last two sends again when the lease
+    has run out, under the same idempotency key.
+    """
+    notice = _claim(notification_id, at)
+    if notice is None:
+        return
+    message = Message(
+        notice.address, notice.subject, notice.body, notice.idempotency_key, is_exercise=notice.incident.is_exercise
+    )
+    error = None
+    try:
+        channel(notice.channel).send(message)
+    except ChannelError as raised:
+        error = raised
+    _finish(notice, error, at)
+
+
+@transaction.atomic
+def _claim(notification_id: UUID, at: datetime) -> Notification | None:
+    """Lease the notice; None when it is not due, is held by somebody else, or may no longer be sent."""
+    free = Q(leased_until__isnull=True) | Q(leased_until__lte=at)
+    waiting = Notification.objects.filter(free, pk=notification_id, status=Status.WAITING, next_attempt_at__lte=at)
+    notice = waiting.select_related("incident").select_for_update(skip_locked=True, of=("self",)).first()
+    if notice is None:
+        return None
+    if notice.leased_until is not None:
+        _record_attempt(notice, notice.leased_until - LEASE, LOST)
+    # Asked again: the affected system may have turned out to be larger since the notice was written.
+    refusal = channel(notice.channel).refusal(notice.address)
+    if refusal or notice.attempts_made >= ATTEMPTS:
+        notice.status = Status.REFUSED if refusal else Status.FAILED
+        notice.reason, notice.leased_until = refusal or LOST, None
+        notice.save(update_fields=["status", "reason", "leased_until"])
+        return None
+    # Counted before and not after, so that a notice that kills its workers is given up, too.
+    notice.attempts_made += 1
+    notice.leased_until = at + LEASE
+    notice.save(update_fields=["attempts_made", "leased_until"])
+    return notice
+
+
+@transaction.atomic
+def _finish(held: Notification, error: ChannelError | None, at: datetime) -> None:
+    """Record how the attempt ended. A worker that outlived its lease changes the notice only if it did deliver."""
+    reason = str(error)[:REASON_MAX] if error else ""
+    _record_attempt(held, at, reason)
+    notice = Notification.objects.select_for_update().get(pk=held.pk)
+    is_ours = notice.leased_until == held.leased_until
+    if notice.status == Status.DELIVERED or (error and not is_ours):
+        return
+    notice.reason, notice.leased_until = reason, None
+    if error is None:
+        notice.status, notice.delivered_at = Status.DELIVERED, at
+    elif error.permanent or notice.attempts_made >= ATTEMPTS:
+        notice.status = Status.FAILED
+    else:
+        notice.next_attempt_at = at + wait_after(notice.attempts_made, notice.idempotency_key)
+    notice.save(update_fields=["status", "reason", "leased_until", "next_attempt_at", "delivered_at"])
+
+
+def _record_attempt(notice: Notification, at: datetime, reason: str) -> None:
+    NotificationAttempt.objects.create(notification=notice, at=at, is_delivered=not reason, reason=reason)
+
+
+def wait_after(attempts_made: int, idempotency_key: str) -> timedelta:
+    """30 s, doubled with each attempt, at most 1 h; up to a quarter less by the notice's own key.
+
+    So those that failed together do not all come back together, and nothing here is left to chance.
+    """
+    longest = min(FIRST_WAIT * (1 << (attempts_made - 1)), LONGEST_WAIT)
+    return longest * (1 - int(idempotency_key[:4], 16) / 0xFFFF / 4)
