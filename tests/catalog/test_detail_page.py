@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from runbooks.access.models import User
 from runbooks.catalog.definition import Runbook
@@ -81,7 +82,7 @@ def test_a_visitor_is_sent_to_sign_in(db: None, client: Client) -> None:
 
 
 def test_reading_a_definition_asks_the_database_nothing_about_it(
-    desk: User, client_of: ClientOf, django_assert_max_num_queries: Callable[[int], object]
+    desk: User, client_of: ClientOf, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     client = client_of(desk)
     client.get("/runbooks/continuity-exercise/")
