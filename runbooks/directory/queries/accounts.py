@@ -35,10 +35,10 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class AccountPage:
-    """One page by display name. `after` is (display name, id) of its last row where more follow, else None."""
+    """One page by display name. `after` is the id of its last account where more follow, else None."""
 
     accounts: Sequence[Account]
-    after: tuple[str, int] | None
+    after: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +53,19 @@ class AccountCounts:
     gone: int
 
 
-def account_page(
-    *, actor: Actor, narrowed: Filter, after: tuple[str, int] | None = None, size: int = PAGE
-) -> AccountPage:
-    """Accounts by display name, `size` at a time, after (display name, id)."""
+def account_page(*, actor: Actor, narrowed: Filter, after: int | None = None, size: int = PAGE) -> AccountPage:
+    """Accounts by display name, `size` at a time, after the account with that id."""
     require(actor, "view_directory")
     accounts = _narrowed(narrowed).order_by("display_name", "id").defer("match_keys")
-    if after is not None:
-        name, pk = after
+    last = (
+        Account.objects.filter(pk=after).values_list("display_name", flat=True).first() if after is not None else None
+    )
+    if last is not None:
         # The first condition lets the index find the place; the second takes out what was shown under the same name.
-        accounts = accounts.filter(display_name__gte=name).exclude(display_name=name, id__lte=pk)
+        accounts = accounts.filter(display_name__gte=last).exclude(display_name=last, id__lte=after)
     found = list(accounts[: size + 1])
     more = len(found) > size
-    return AccountPage(found[:size], (found[size - 1].display_name, found[size - 1].pk) if more else None)
+    return AccountPage(found[:size], found[size - 1].pk if more else None)
 
 
 def account_counts(*, actor: Actor) -> AccountCounts:

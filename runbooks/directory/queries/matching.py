@@ -79,6 +79,7 @@ def _accounts_by_key(parsed: Sequence[Candidates]) -> ByKey:
         for identifier in (*candidates.identifiers, candidates.name)
         for level in identifier
         for key in level
+        if "\x00" not in key
     }
     if not wanted:
         return {}
