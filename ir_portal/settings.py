@@ -25,7 +25,6 @@ ASGI_APPLICATION = "ir_portal.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
-    "runbooks",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -39,6 +38,8 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "rest_framework",
+    # After auth, whose groups its admin takes away.
+    "runbooks",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

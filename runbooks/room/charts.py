@@ -140,18 +140,24 @@ def burn_up(points: Sequence[BurnUpPoint], start: datetime, now: datetime, zone:
 
 
 def _round_up(count: int) -> int:
-    """The least of 4, 8, 20, 40, 80, 200 ... that holds the count, so that quarters are whole numbers."""
+    """The least height with round quarters that holds the count: 4, 8, 12, 20, 40, 60, 80, 100, 200 ..."""
     scale = 1
     while True:
-        for size in (4, 8, 20):
-            if size * scale >= count:
-                return size * scale
+        for quarter in (1, 2, 3, 5):
+            if 4 * quarter * scale >= count:
+                return 4 * quarter * scale
+        if 100 * scale >= count > 80 * scale:
+            return 100 * scale
         scale *= 10
 
 
 def _endings(last: BurnUpPoint, top: int) -> list[Ending]:
     """End labels, pushed apart where lines end close together."""
-    wanted = [("bad", last.compromised, "confirmed"), ("held", last.contained, "contained"), ("good", last.reset, "reset")]
+    wanted = [
+        ("bad", last.compromised, "confirmed"),
+        ("held", last.contained, "contained"),
+        ("good", last.reset, "reset"),
+    ]
     endings, lowest = [], -LINE_HEIGHT
     for tone, count, words in wanted:
         place = max(100 - count / top * 100, lowest + LINE_HEIGHT)

@@ -70,7 +70,8 @@ def room_foot(context: template.Context) -> dict[str, Any]:
     incident = context["incident"]
     local = (context.get("now") or timezone.now()).astimezone(incident.zone)
     offset = local.strftime("%z")
-    return {"incident": incident, "zone_label": f"{zone_name(local)} (UTC{offset[:3]}:{offset[3:]}), {incident.time_zone}"}
+    zone_label = f"{zone_name(local)} (UTC{offset[:3]}:{offset[3:]}), {incident.time_zone}"
+    return {"incident": incident, "zone_label": zone_label}
 
 
 @register.inclusion_tag("room/_segments.html")

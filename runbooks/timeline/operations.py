@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from runbooks.access.permissions import Actor
 from runbooks.errors import DomainError
-from runbooks.timeline.models import Lane, Precision, TimelineBin, TimelineEvent
+from runbooks.timeline.models import Lane, Precision, TimelineEvent
 from runbooks.timeline.seal import commitment, digest, make_record
 
 BIN = timedelta(minutes=15)

@@ -34,7 +34,11 @@ def test_a_change_is_an_entry_with_both_values(incident: Incident, coordinator: 
     at = timezone.now()
     change_status(incident_id=incident.pk, status="contained", reason="", actor=actor_for(coordinator), at=at)
     event = TimelineEvent.objects.get(incident=incident)
-    assert (event.kind, event.details["before"], event.details["after"]) == ("incident.status_changed", "open", "contained")
+    assert (event.kind, event.details["before"], event.details["after"]) == (
+        "incident.status_changed",
+        "open",
+        "contained",
+    )
     incident.refresh_from_db()
     assert incident.contained_at == at
 

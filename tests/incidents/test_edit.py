@@ -35,7 +35,9 @@ def test_an_edit_is_recorded_with_old_and_new(incident: Incident, coordinator: U
     assert (incident.version, incident.codename) == (2, "Heron")
 
 
-def test_a_form_made_from_an_older_version_is_refused_with_what_stands_now(incident: Incident, coordinator: User) -> None:
+def test_a_form_made_from_an_older_version_is_refused_with_what_stands_now(
+    incident: Incident, coordinator: User
+) -> None:
     actor, at = actor_for(coordinator), timezone.now()
     edit(incident_id=incident.pk, version=1, facts=replace(facts_of(incident), title="First"), actor=actor, at=at)
     with pytest.raises(StaleFormError) as refusal:

@@ -35,7 +35,12 @@ def test_nobody_is_added_twice(incident: Incident, coordinator: User, responder:
 
 def test_the_lead_is_handed_over_and_both_stay_on_record(incident: Incident, coordinator: User, approver: User) -> None:
     give_role(
-        incident_id=incident.pk, kind="lead", user_id=approver.pk, note="Night shift", actor=actor_for(coordinator), at=timezone.now()
+        incident_id=incident.pk,
+        kind="lead",
+        user_id=approver.pk,
+        note="Night shift",
+        actor=actor_for(coordinator),
+        at=timezone.now(),
     )
     incident.refresh_from_db()
     assert incident.lead == approver

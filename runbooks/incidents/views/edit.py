@@ -63,8 +63,9 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
         )
     except operations.StaleFormError as error:
         # What was typed stays in the form; saving again is then a decision made with both versions in view.
-        form.data = form.data.copy()
-        form.data["version"] = str(incident.version)
+        typed = request.POST.copy()
+        typed["version"] = str(incident_for(actor, reference).version)
+        form = FactsForm(typed, incident=incident)
         form.add_error(None, str(error))
         return _render(request, incident, form, status=409, current=error.current)
     messages.success(request, "Saved. The change is in the timeline.")
@@ -85,7 +86,9 @@ def status(request: PortalRequest, reference: str) -> HttpResponse:
     return redirect("incident", incident.reference)
 
 
-def _render(request: PortalRequest, incident: Incident, form: FactsForm, status: int = 200, **more: object) -> HttpResponse:
+def _render(
+    request: PortalRequest, incident: Incident, form: FactsForm, status: int = 200, **more: object
+) -> HttpResponse:
     actor = actor_of(request)
     allowed = TRANSITIONS[Incident.Status(incident.status)]
     context = {

@@ -11,7 +11,8 @@ from runbooks.access.models import Membership, Role, User
 from runbooks.access.permissions import Actor, require
 from runbooks.catalog.definition import Runbook
 from runbooks.catalog.loader import load
-from runbooks.containment.operations import copy_runbook
+from runbooks.containment.models import Evidence
+from runbooks.containment.operations import NewEvidence, add_evidence, complete, copy_runbook
 from runbooks.errors import DomainError
 from runbooks.incidents.models import Incident, IncidentRole
 from runbooks.incidents.operations import next_reference
@@ -21,6 +22,8 @@ from runbooks.timeline.models import Lane
 from runbooks.timeline.operations import Entry, record
 
 CLOCK_SKEW = timedelta(minutes=5)
+# By convention of the definitions: this step is the declaration, and this rule asks for nothing but it.
+DECLARING_STEP, DECLARING_RULE = "declare-incident", "declaration"
 
 
 class CannotDeclareError(DomainError):
@@ -77,7 +80,19 @@ def declare(*, declaration: Declaration, actor: Actor, at: datetime) -> Incident
         "lead": str(lead or "nobody yet"),
     }
     announce(incident, "incident.declared", context, at=at)
+    if any(step.key == DECLARING_STEP for step in steps):
+        _close_declaring_step(incident, actor, at)
+        incident.refresh_from_db(fields=["head_sequence", "head_hash"])
     return incident
+
+
+def _close_declaring_step(incident: Incident, actor: Actor, at: datetime) -> None:
+    """Declaring is the runbook's own first step: it is done, and entry #1 is its evidence."""
+    noticed = full_clock(incident.detected_at, incident.zone)
+    note = f"Entry #1: declared by {actor}, noticed {noticed} by {incident.detected_by or 'somebody not named'}."
+    evidence = NewEvidence(kind=Evidence.Kind.NOTE, requirement=DECLARING_RULE, note=note)
+    add_evidence(incident_id=incident.pk, key=DECLARING_STEP, evidence=evidence, actor=actor, at=at)
+    complete(incident_id=incident.pk, key=DECLARING_STEP, actor=actor, at=at)
 
 
 def _check(declaration: Declaration, at: datetime) -> None:

@@ -34,7 +34,9 @@ def feed(incident: Incident, now: datetime) -> list[FeedLine]:
         TimelineEvent.objects.filter(incident_id=incident.pk)
         .filter(Q(burst__isnull=True) | Q(burst=F("sequence")))
         .order_by("-occurred_at", "-sequence")
-        .values_list("sequence", "occurred_at", "recorded_at", "kind", "lane", "summary", "actor", "is_automated")[:LINES]
+        .values_list("sequence", "occurred_at", "recorded_at", "kind", "lane", "summary", "actor", "is_automated")[
+            :LINES
+        ]
     )
     return [_line(row, incident.zone, now) for row in rows]
 

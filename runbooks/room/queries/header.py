@@ -52,12 +52,22 @@ def header(incident: Incident, now: datetime) -> Header:
     end = incident.closed_at if incident.is_over and incident.closed_at else now
     hours, minutes = divmod(int((end - incident.declared_at).total_seconds()) // 60, 60)
     days, rest = divmod(hours, 24)
-    big, small = ((str(days), "d"), (f"{rest:02d}", "h")) if days > 2 else ((str(hours), "h"), (f"{minutes:02d}", "min"))
+    big, small = (
+        ((str(days), "d"), (f"{rest:02d}", "h")) if days > 2 else ((str(hours), "h"), (f"{minutes:02d}", "min"))
+    )
     declared = clock(incident.declared_at, incident.zone, now)
-    label = f"from declaration to {incident.get_status_display().lower()}" if incident.is_over else f"since declared, {declared}"
+    label = (
+        f"from declaration to {incident.get_status_display().lower()}"
+        if incident.is_over
+        else f"since declared, {declared}"
+    )
     closed = sum(status in Step.CLOSED for _, _, status, *_ in steps)
     return Header(
-        label, *big, *small, banner=_banner(incident, steps, counts, now), tabs=_tabs(incident, closed, len(steps), counts)
+        label,
+        *big,
+        *small,
+        banner=_banner(incident, steps, counts, now),
+        tabs=_tabs(incident, closed, len(steps), counts),
     )
 
 

@@ -8,7 +8,7 @@ from django.urls import reverse
 from runbooks.access.permissions import Actor, can
 from runbooks.affected_accounts.models import State
 from runbooks.affected_accounts.queries import contact_counts, ready_counts, unresolved_count
-from runbooks.containment.queries import Deadline, DueStep, deadlines, due_steps
+from runbooks.containment.queries import Deadline, DueStep, deadlines, due_steps, late_count
 from runbooks.incidents.models import Incident, IncidentRole
 from runbooks.notifications.queries import undelivered_count
 from runbooks.presentation import clock, plural, span, time_left
@@ -42,31 +42,35 @@ class Needs:
 
 def needs(incident: Incident, actor: Actor, now: datetime) -> Needs:
     due = due_steps(incident, actor, now)
-    groups = [
-        NeedGroup("To settle", len(items), items)
-        for items in [_to_settle(incident, actor)]
-        if items
-    ]
+    groups = []
+    if unsettled := _to_settle(incident, actor):
+        groups.append(NeedGroup("To settle", len(unsettled), unsettled))
     if ready := _ready(incident, actor):
         groups.append(NeedGroup("Accounts that can move on", len(ready), ready))
     if due.mine:
         steps = [_step(incident, step, now) for step in due.mine]
         groups.append(NeedGroup("Your steps", due.mine_total, steps))
-    return Needs(groups, due.late)
+    return Needs(groups, late_count(incident.pk, now))
 
 
 def _to_settle(incident: Incident, actor: Actor) -> list[Need]:
     reference, found = incident.reference, []
     if incident.lead_id is None and can(actor, "manage_people"):
         address = reverse("incident_people", args=[reference])
-        found.append(Need("user", "bad", "Nobody leads this incident", address, "Name a lead: somebody must decide.", "Name"))
+        found.append(
+            Need("user", "bad", "Nobody leads this incident", address, "Name a lead: somebody must decide.", "Name")
+        )
     if can(actor, "import_affected") and (lines := unresolved_count(incident.pk)):
         address = reverse("accounts_unresolved", args=[reference])
         title = f"{plural(lines, 'line')} of the lists name nobody for sure"
         found.append(Need("warn", "wait", title, address, "Pick the account, or say that it is nobody.", "Settle"))
     if can(actor, "manage_people") and (notices := undelivered_count(incident.pk)):
         address = f"{reverse('notices', args=[reference])}?show=undelivered"
-        found.append(Need("fail", "bad", f"{plural(notices, 'notice')} did not arrive", address, "Tell them another way.", "Show"))
+        found.append(
+            Need(
+                "fail", "bad", f"{plural(notices, 'notice')} did not arrive", address, "Tell them another way.", "Show"
+            )
+        )
     if can(actor, "log_contact"):
         contact = contact_counts(incident.pk)
         if contact.never_tried:
@@ -137,4 +141,6 @@ def _deadline(incident: Incident, line: Deadline, now: datetime) -> DeadlineLine
         tone, left = ("wait" if line.share >= SOON_SHARE else ""), span(line.due_at - now)
         meta = f"{due}, step {line.number}"
     address = f"{reverse('steps', args=[incident.reference])}?open={line.key}#step-{line.key}"
-    return DeadlineLine(line.label, address, tone, left, meta, line.share, show_track=not line.closed_at and not line.is_late)
+    return DeadlineLine(
+        line.label, address, tone, left, meta, line.share, show_track=not line.closed_at and not line.is_late
+    )

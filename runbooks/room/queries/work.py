@@ -14,15 +14,14 @@ PAGE = 50
 
 def my_steps(actor: Actor) -> QuerySet[Step]:
     """Open steps that are this person's, or nobody's but of a role they hold, in running incidents they are in."""
-    member = Membership.objects.filter(
-        user_id=actor.user_id, incident_id=OuterRef("incident_id"), ended_at__isnull=True
-    )
+    user_id = actor.user_id or 0  # the portal itself has no work
+    member = Membership.objects.filter(user_id=user_id, incident_id=OuterRef("incident_id"), ended_at__isnull=True)
     holds_role = IncidentRole.objects.filter(
-        user_id=actor.user_id, incident_id=OuterRef("incident_id"), kind=OuterRef("role"), until__isnull=True
+        user_id=user_id, incident_id=OuterRef("incident_id"), kind=OuterRef("role"), until__isnull=True
     )
     return (
         Step.objects.filter(Exists(member))
-        .filter(Q(owner_id=actor.user_id) | Q(owner__isnull=True) & Exists(holds_role))
+        .filter(Q(owner_id=user_id) | Q(owner__isnull=True) & Exists(holds_role))
         .exclude(status__in=Step.CLOSED)
         .exclude(incident__status__in=Incident.OVER)
     )
@@ -30,8 +29,6 @@ def my_steps(actor: Actor) -> QuerySet[Step]:
 
 def work_count(actor: Actor, now: datetime) -> int:
     """How many of them are in hand or due: what the top bar counts."""
-    if actor.user_id is None:
-        return 0
     return my_steps(actor).filter(Q(status=Step.Status.RUNNING) | Q(due_at__lte=now)).count()
 
 

@@ -23,7 +23,9 @@ class DeclarationForm(forms.Form):
     """What a coordinator knows at the start; everything but four answers has a sensible default."""
 
     title = forms.CharField(
-        max_length=200, help_text="As people will say it: Password guessing on staff mail.", widget=TextInput(autofocus="")
+        max_length=200,
+        help_text="As people will say it: Password guessing on staff mail.",
+        widget=TextInput(autofocus=""),
     )
     severity = forms.TypedChoiceField(
         coerce=int,

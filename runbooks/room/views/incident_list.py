@@ -34,11 +34,12 @@ def page(request: PortalRequest) -> HttpResponse:
 def _filter(request: PortalRequest) -> ListFilter:
     """What the address asks for; nonsense in it counts as not asked."""
     asked = request.GET
-    show = asked.get("show", "all")
+    shows: tuple[Show, ...] = get_args(Show)
+    show: Show = next((one for one in shows if one == asked.get("show")), "all")
     severity = asked.get("severity", "")
     return ListFilter(
         text=asked.get("q", "").strip()[:200],
-        show=show if show in get_args(Show) else "all",
+        show=show,
         severity=int(severity) if severity in {"1", "2", "3", "4"} else None,
         runbook=asked.get("runbook", "")[:80],
         before=asked.get("before", "")[:20],

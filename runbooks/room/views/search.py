@@ -16,6 +16,10 @@ def page(request: PortalRequest) -> HttpResponse:
     actor, at = actor_of(request), now()
     text = request.GET.get("q", "").replace("\0", "").strip()[:200]
     found = search(actor, text, at) if len(text) >= LEAST else None
-    groups = [("Incidents", found.incidents), ("Accounts", found.accounts), ("Timeline entries", found.entries)] if found else []
+    groups = (
+        [("Incidents", found.incidents), ("Accounts", found.accounts), ("Timeline entries", found.entries)]
+        if found
+        else []
+    )
     context = {"text": text, "found": found, "groups": groups, "actor": actor, "now": at}
     return render(request, "room/search.html", context)
