@@ -120,19 +120,22 @@ def _notice(
     )
 
 
-def requeue(notice: Notification, *, at: datetime) -> None:
-    """Give a notice whose row the caller has locked another ten attempts, at the address now on file.
-
-    The operation above decides who may, and records it. A new address that is refused too stays refused.
-    """
+def refusal_now(notice: Notification) -> str:
+    """Why nothing may be sent to the address now on file; empty when it may."""
     reached_by = channel(notice.channel)
-    notice.address = reached_by.address_of(notice.recipient)
-    notice.reason = reached_by.refusal(notice.address)
-    notice.status = Status.REFUSED if notice.reason else Status.WAITING
+    return reached_by.refusal(reached_by.address_of(notice.recipient))
+
+
+def requeue(notice: Notification, *, at: datetime) -> None:
+    """Give a notice whose row the caller has locked another ten attempts, to the address now on file.
+
+    The operation above says who may and when, and records it.
+    """
+    notice.address = channel(notice.channel).address_of(notice.recipient)
+    notice.status, notice.reason = Status.WAITING, ""
     notice.attempts_made, notice.next_attempt_at, notice.leased_until = 0, at, None
-    notice.save(update_fields=["address", "reason", "status", "attempts_made", "next_attempt_at", "leased_until"])
-    if notice.status == Status.WAITING:
-        wake("notifications.deliver", notification_id=str(notice.pk))
+    notice.save(update_fields=["address", "status", "reason", "attempts_made", "next_attempt_at", "leased_until"])
+    wake("notifications.deliver", notification_id=str(notice.pk))
 
 
 def sweep(*, clock: Callable[[], datetime]) -> int:

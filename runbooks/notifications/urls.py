@@ -1,5 +1,9 @@
 """Pages of this slice."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from runbooks.notifications.views import mail_sink
+
+urlpatterns = [
+    path("mail-sink/", mail_sink.page, name="mail_sink"),
+]

@@ -1,0 +1,104 @@
+"""What did not arrive can be sent again by whoever looks after the people, to the address now on file."""
+
+import uuid
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from runbooks.access.models import User
+from runbooks.access.permissions import actor_for
+from runbooks.errors import NotAllowedError, NotFoundError
+from runbooks.incidents.models import Incident
+from runbooks.notifications.models import Notification
+from runbooks.notifications.operations import announce
+from runbooks.room.operations.notices import CannotTryAgainError, try_notice_again
+from runbooks.timeline.models import TimelineEvent
+from tests.factories import make_incident
+
+Status = Notification.Status
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def failed(incident: Incident, responder: User) -> Notification:
+    announce(incident, "member.added", {"who": str(responder)}, at=incident.declared_at, to=[responder])
+    Notification.objects.update(status=Status.FAILED, reason="The mail server is full.", attempts_made=10)
+    return Notification.objects.get()
+
+
+def again(notice: Notification, user: User, **changes: Any) -> Notification:
+    arguments = {"incident_id": notice.incident_id, "notification_id": notice.pk, "actor": actor_for(user)}
+    return try_notice_again(**{**arguments, "at": timezone.now(), **changes})
+
+
+def test_a_failed_notice_waits_again_with_all_its_attempts_and_the_timeline_says_so(
+    failed: Notification, coordinator: User, responder: User
+) -> None:
+    again(failed, coordinator)
+    failed.refresh_from_db()
+    assert (failed.status, failed.reason, failed.attempts_made, failed.leased_until) == (Status.WAITING, "", 0, None)
+    entry = TimelineEvent.objects.get(incident=failed.incident)
+    assert entry.kind == "notice.sent_again"
+    assert str(responder) in entry.summary
+    assert "The mail server is full." in entry.summary
+    assert responder.email not in f"{entry.summary}{entry.details}", (
+        "private addresses do not belong into the sealed timeline"
+    )
+
+
+def test_a_refused_notice_goes_to_the_address_entered_since(
+    failed: Notification, coordinator: User, responder: User
+) -> None:
+    Notification.objects.update(status=Status.REFUSED, reason="no address on file", address="")
+    responder.email = "new@responders.example"
+    responder.save()
+    again(failed, coordinator)
+    failed.refresh_from_db()
+    assert (failed.status, failed.address) == (Status.WAITING, "new@responders.example")
+
+
+def test_who_still_cannot_be_reached_is_said_and_nothing_is_written(
+    failed: Notification, coordinator: User, responder: User
+) -> None:
+    responder.email = "r@parliament.example"
+    responder.save()
+    with pytest.raises(CannotTryAgainError, match="inside the affected system"):
+        again(failed, coordinator)
+    failed.refresh_from_db()
+    assert failed.status == Status.FAILED
+    assert not TimelineEvent.objects.exists()
+
+
+@pytest.mark.parametrize("status", [Status.WAITING, Status.DELIVERED])
+def test_what_is_under_way_or_has_arrived_is_not_sent_again(
+    failed: Notification, coordinator: User, status: str
+) -> None:
+    delivered_at = timezone.now() if status == Status.DELIVERED else None
+    Notification.objects.update(status=status, delivered_at=delivered_at)
+    with pytest.raises(CannotTryAgainError, match=Status(status).label.lower()):
+        again(failed, coordinator)
+
+
+@pytest.mark.parametrize("persona", ["responder", "desk", "communications", "auditor"])
+def test_other_roles_may_not(failed: Notification, persona: str, request: pytest.FixtureRequest) -> None:
+    with pytest.raises(NotAllowedError):
+        again(failed, request.getfixturevalue(persona))
+
+
+def test_an_outsider_finds_no_such_incident(failed: Notification, outsider: User) -> None:
+    with pytest.raises(NotFoundError):
+        again(failed, outsider)
+
+
+def test_a_notice_of_another_incident_is_not_found(failed: Notification, coordinator: User) -> None:
+    other = make_incident(lead=coordinator)
+    with pytest.raises(NotFoundError, match="no such notice"):
+        again(failed, coordinator, incident_id=other.pk)
+    with pytest.raises(NotFoundError, match="no such notice"):
+        again(failed, coordinator, notification_id=uuid.uuid4())
+
+
+def test_a_notice_of_an_incident_that_is_over_can_still_be_sent(failed: Notification, coordinator: User) -> None:
+    Incident.objects.filter(pk=failed.incident_id).update(status=Incident.Status.CLOSED)
+    assert again(failed, coordinator).status == Status.WAITING
