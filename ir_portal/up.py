@@ -60,7 +60,7 @@ def parts(port: int) -> list[Part]:
 def up(port: int) -> None:
     """Run the portal until interrupted. Raises EngineError before it begins, PartError afterwards."""
     with _only_one(), engines(_say) as in_use:
-        keep(replace(state(), mail_port=free_port(state().mail_port, "The mail sink")))
+        _settle_mail_port()
         supervisor = Supervisor(folder("logs"), _say, in_use)
         try:
             _prepare()
@@ -73,6 +73,10 @@ def up(port: int) -> None:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)
             supervisor.stop()
+
+
+def _settle_mail_port() -> None:
+    keep(replace(state(), mail_port=free_port(state().mail_port, "The mail sink")))
 
 
 def _prepare() -> None:

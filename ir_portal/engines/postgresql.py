@@ -92,7 +92,9 @@ def _launch(data: Path) -> tuple[int, str]:
 
 
 def _answers() -> bool:
-    """Whether our own server answers: a stranger on the port would, too, but does not know the password."""
+    """Whether our own server answers: a stranger on the port might, too, but does not know the password."""
+    if not is_alive(folder("pg") / "postmaster.pid", "postgres"):
+        return False
     try:
         with _log_in() as connection:
             row = connection.execute("SHOW data_directory").fetchone()

@@ -169,4 +169,5 @@ def why(engine: str, log: str, said: str) -> EngineError:
     """The first reason in what the engine said, and where the rest of it is."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     reason = next((line for line in lines if "FATAL" in line or "error:" in line), lines[-1] if lines else "no reason")
+    reason = reason.partition("FATAL:")[2].strip() or reason
     return EngineError(f"{engine} did not start: {reason.rstrip('.')}.\nIts log is {run_dir() / 'logs' / log}.")

@@ -65,6 +65,8 @@ def _is_alive() -> bool:
 
 def _answers() -> bool:
     """Whether our own server answers, which its password and its folder tell."""
+    if not _is_alive():
+        return False
     try:
         with redis.Redis.from_url(redis_url(), socket_timeout=5, decode_responses=True) as client:
             shown: dict[str, str] = client.config_get("dir")
