@@ -58,8 +58,9 @@ def declare(*, declaration: Declaration, actor: Actor, at: datetime) -> Incident
     incident = _create(declaration, runbook, lead, at)
     _add_people(incident, actor, at)
     steps = copy_runbook(incident, runbook, at)
+    label = "Exercise" if incident.is_exercise else "Incident"
     summary = (
-        f"{'Exercise' if incident.is_exercise else 'Incident'} declared, severity {incident.severity}: {incident.title}. "
+        f"{label} declared, severity {incident.severity}: {incident.title}. "
         f"Runbook “{runbook.title}” {runbook.version} started, {len(steps)} steps."
     )
     details = {
@@ -138,7 +139,7 @@ def _create(declaration: Declaration, runbook: Runbook, lead: User | None, at: d
 
 
 def _add_people(incident: Incident, actor: Actor, at: datetime) -> None:
-    """The declarer, the lead and every coordinator are in from the start: nobody is to be found at 3 a.m. to add them."""
+    """The declarer, the lead and every coordinator are in from the start: at 3 a.m. nobody adds them."""
     named = Q(pk__in=[actor.user_id, incident.lead_id]) | Q(role=Role.COORDINATOR)
     Membership.objects.bulk_create(
         Membership(incident=incident, user=user, added_by=actor.name, added_at=at)

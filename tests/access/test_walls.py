@@ -1,0 +1,120 @@
+"""Every address of the portal, walked by people who must see nothing."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from runbooks.access.models import User
+from runbooks.incidents.models import Incident, IncidentRole
+from runbooks.timeline.models import TimelineEvent
+from tests.factories import make_affected, make_entry, make_step
+
+pytestmark = pytest.mark.django_db
+ClientOf = Callable[[User], Client]
+
+# Seen by anybody: health, and the ways to sign in and out.
+OPEN = {"healthz", "account_login", "account_logout"}
+
+
+def named_patterns(patterns: list[Any] | None = None) -> Iterator[URLPattern]:
+    for one in get_resolver().url_patterns if patterns is None else patterns:
+        if isinstance(one, URLResolver):
+            if one.namespace != "admin":
+                yield from named_patterns(one.url_patterns)
+        elif isinstance(one, URLPattern) and one.name:
+            yield one
+
+
+def arguments(pattern: URLPattern, incident: Incident) -> dict[str, Any]:
+    """Real objects of the incident for whatever the address names."""
+    affected = incident.affected_accounts.get()
+    known: dict[str, Any] = {
+        "reference": incident.reference,
+        "incident_id": incident.pk,
+        "pk": affected.pk,
+        "key": incident.steps.get().key,
+        "sequence": 1,
+        "user_id": incident.lead_id,
+        "role_id": IncidentRole.objects.get(incident=incident).pk,
+        "slug": "compromised-accounts",
+    }
+    fillers = {"IntConverter": 1, "UUIDConverter": uuid4()}
+    converters = pattern.pattern.converters
+    return {name: known.get(name, fillers.get(type(kind).__name__, "none")) for name, kind in converters.items()}
+
+
+@pytest.fixture
+def room(incident: Incident) -> Incident:
+    make_affected(incident)
+    make_step(incident)
+    make_entry(incident, "Only for members: the heron has landed")
+    return incident
+
+
+def in_incident(pattern: URLPattern) -> bool:
+    return bool({"reference", "incident_id"} & set(pattern.pattern.converters))
+
+
+PATTERNS = sorted({pattern.name: pattern for pattern in named_patterns() if pattern.name}.items())
+INCIDENT_NAMES = [name for name, pattern in PATTERNS if in_incident(pattern)]
+BY_NAME = dict(PATTERNS)
+
+
+def test_the_walk_finds_the_pages_of_an_incident() -> None:
+    assert {"incident", "steps", "accounts", "timeline", "live", "incident_people", "notices"} <= set(INCIDENT_NAMES)
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("name", INCIDENT_NAMES)
+def test_an_outsider_finds_no_page_of_an_incident(
+    name: str, method: str, room: Incident, outsider: User, client_of: ClientOf
+) -> None:
+    address = reverse(name, kwargs=arguments(BY_NAME[name], room))
+    before = TimelineEvent.objects.count()
+    response = getattr(client_of(outsider), method)(address)
+    assert response.status_code in {404, 405}
+    assert "heron" not in response.content.decode()
+    assert TimelineEvent.objects.count() == before
+
+
+@pytest.mark.parametrize("name", [name for name, _ in PATTERNS if name not in OPEN])
+def test_somebody_not_signed_in_is_sent_to_sign_in(name: str, room: Incident) -> None:
+    address = reverse(name, kwargs=arguments(BY_NAME[name], room))
+    for response in (Client().get(address), Client().post(address)):
+        assert response.status_code == 302
+        assert response["Location"].startswith(reverse("account_login"))
+
+
+@pytest.mark.parametrize("name", INCIDENT_NAMES)
+def test_an_auditor_changes_nothing_anywhere(name: str, room: Incident, auditor: User, client_of: ClientOf) -> None:
+    address = reverse(name, kwargs=arguments(BY_NAME[name], room))
+    before = TimelineEvent.objects.count()
+    response = client_of(auditor).post(address, {"reason": "x", "status": "contained", "summary": "x", "lane": "note"})
+    assert response.status_code in {400, 403, 404, 405, 409}
+    assert TimelineEvent.objects.count() == before
+
+
+def test_an_incident_that_is_not_there_looks_like_one_that_is_somebody_elses(
+    room: Incident, outsider: User, client_of: ClientOf
+) -> None:
+    client = client_of(outsider)
+    hidden = client.get(reverse("incident", args=[room.reference]))
+    absent = client.get(reverse("incident", args=["IR-2001-0001"]))
+    assert (hidden.status_code, absent.status_code) == (404, 404)
+    assert hidden.content == absent.content
+
+
+def test_the_list_and_the_search_hold_only_ones_own(room: Incident, outsider: User, client_of: ClientOf) -> None:
+    client = client_of(outsider)
+    for address in (
+        reverse("incident_list"),
+        f"{reverse('search')}?q=heron",
+        f"{reverse('search')}?q={room.reference}",
+    ):
+        text = client.get(address).text
+        assert room.title not in text
+        assert "has landed" not in text
