@@ -1,7 +1,7 @@
 """The forms about one step. What somebody typed stays in them when an operation refuses."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
@@ -14,8 +14,7 @@ from runbooks.containment.operations.evidence import NOTE_MAX, URL_MAX, NewEvide
 from runbooks.containment.operations.refusals import REASON_MAX
 from runbooks.incidents.forms import Textarea, TextInput
 
-
-Files = MultiValueDict[str, UploadedFile]
+Files: TypeAlias = "MultiValueDict[str, UploadedFile[bytes]]"
 
 
 class StepForm(forms.Form):
