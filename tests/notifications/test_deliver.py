@@ -86,7 +86,7 @@ def test_while_the_server_is_down_the_waits_grow_and_when_it_is_back_the_notice_
         assert "cannot be reached" in notice.reason
         waits.append((notice.next_attempt_at - at).total_seconds())
         at = notice.next_attempt_at
-    assert all(23 <= wait / 2**number <= 30 for number, wait in enumerate(waits))
+    assert all(22.4 <= wait / 2**number <= 30 for number, wait in enumerate(waits))
     with listening(smtp_down):
         deliver(notification_id=notice.pk, at=at)
         deliver(notification_id=notice.pk, at=at)

@@ -70,7 +70,8 @@ def send(message: Message) -> None:
 def _mail(message: Message) -> EmailMessage:
     sender = parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
     headers = {
-        "Message-ID": f"<{message.idempotency_key}@{sender.rpartition('@')[2]}>",
+        # Half of the key is unique as well, and keeps the header on one line.
+        "Message-ID": f"<{message.idempotency_key[:32]}@{sender.rpartition('@')[2]}>",
         "Auto-Submitted": "auto-generated",
         "X-Auto-Response-Suppress": "All",
     }
