@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Case, Count, F, Func, IntegerField, Max, Min, Q, Sum, Value, When
+from django.db.models import Case, Count, DateTimeField, F, Func, IntegerField, Max, Min, Q, Sum, Value, When
 
 from runbooks.affected_accounts.models import AffectedAccount, State, StateChange, UnresolvedLine
 from runbooks.affected_accounts.transitions import (
@@ -18,6 +18,13 @@ from runbooks.affected_accounts.transitions import (
 )
 
 BURN_UP_POINTS = 200
+# Which accounts may take the next step of the way now: every fact of its guard is there.
+READY = {
+    row.after: Q(state=row.before, **{f"{fact_column(kind)}__isnull": False for kind in row.facts})
+    for row in TABLE
+    if row.is_forward and row.facts
+}
+NEVER_TRIED = Q(state__in=COMPROMISED_STATES, contact_attempts=0, holder_reached_at__isnull=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +106,8 @@ def group_counts_of(incident_ids: Sequence[UUID]) -> dict[UUID, GroupCounts]:
 
 def ready_counts(incident_id: UUID) -> dict[State, int]:
     """{state: accounts that meet the guard of moving on to it}, along the way to restoration. One query."""
-    guards = {
-        str(row.after): Q(state=row.before, **{f"{fact_column(kind)}__isnull": False for kind in row.facts})
-        for row in TABLE
-        if row.is_forward and row.facts
-    }
     found = AffectedAccount.objects.filter(incident_id=incident_id).aggregate(
-        **{name: Count("id", filter=guard) for name, guard in guards.items()}
+        **{str(state): Count("id", filter=guard) for state, guard in READY.items()}
     )
     return {State(name): accounts for name, accounts in found.items() if accounts}
 
@@ -115,7 +117,7 @@ def contact_counts(incident_id: UUID) -> ContactCounts:
     found = AffectedAccount.objects.filter(incident_id=incident_id, state__in=COMPROMISED_STATES).aggregate(
         holders=Count("id"),
         reached=Count("holder_reached_at"),
-        never_tried=Count("id", filter=Q(contact_attempts=0, holder_reached_at__isnull=True)),
+        never_tried=Count("id", filter=NEVER_TRIED),
     )
     return ContactCounts(**found)
 
@@ -147,7 +149,7 @@ def burn_up(incident_id: UUID) -> list[BurnUpPoint]:
         for least, name in enumerate(["compromised", "contained", "reset", "restored"], start=1)
     }
     slots = (
-        changes.annotate(slot=Func(Value(width), F("at"), Value(bounds["first"]), function="date_bin"))
+        changes.annotate(slot=Func(Value(width), F("at"), Value(bounds["first"]), function="date_bin", output_field=DateTimeField()))
         .order_by("slot")
         .values("slot")
         .annotate(moment=Max("at"), **sums)

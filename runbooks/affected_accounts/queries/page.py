@@ -12,17 +12,22 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet
 
 from runbooks.affected_accounts.models import AffectedAccount, FactKind, State, Tier
+from runbooks.affected_accounts.queries.counts import NEVER_TRIED, READY
 from runbooks.affected_accounts.transitions import COMPROMISED_STATES, GROUPS, Group, fact_column
 
 PAGE: Final = 50
-SEGMENTS: Final[Mapping[str, tuple[State, ...]]] = {
-    "suspected": tuple(state for state in State if GROUPS[state] == Group.SUSPECTED),
-    "compromised": COMPROMISED_STATES,
-    "not_affected": tuple(state for state in State if GROUPS[state] == Group.CLEARED),
+COMPROMISED: Final = "compromised"
+# The six marks, and the four of them together that are compromised.
+GROUPINGS: Final[Mapping[str, tuple[State, ...]]] = {
+    **{str(group): tuple(state for state in State if GROUPS[state] == group) for group in Group},
+    COMPROMISED: COMPROMISED_STATES,
 }
 CONTACTS: Final[Mapping[str, tuple[str, Q]]] = {
-    "never": ("Not contacted", Q(contact_attempts=0, holder_reached_at__isnull=True)),
-    "no_answer": ("Tried, not reached", Q(contact_attempts__gt=0, holder_reached_at__isnull=True)),
+    "never": ("Not contacted", NEVER_TRIED),
+    "no_answer": (
+        "Tried, not reached",
+        Q(state__in=COMPROMISED_STATES, contact_attempts__gt=0, holder_reached_at__isnull=True),
+    ),
     "reached": ("Reached", Q(holder_reached_at__isnull=False)),
 }
 SORTS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -37,11 +42,16 @@ _DONE: Final = (State.TARGETED, State.FALSE_POSITIVE, State.RESTORED, State.WATC
 
 @dataclass(frozen=True, slots=True)
 class AccountFilter:
-    """What the table is narrowed to; an empty text does not narrow. `owner` is a user's id or "nobody"."""
+    """What the table is narrowed to; an empty text does not narrow.
+
+    `group` is one of the six marks or "compromised"; `ready` the state whose guard is met; `owner` a user's id or
+    "nobody".
+    """
 
     q: str = ""
-    segment: str = ""
+    group: str = ""
     state: str = ""
+    ready: str = ""
     missing: str = ""
     contact: str = ""
     owner: str = ""
@@ -51,7 +61,8 @@ class AccountFilter:
     def read(cls, given: Mapping[str, str]) -> "AccountFilter":
         """From a query string; what is not a choice is dropped, so that an old link still shows something."""
         allowed: Mapping[str, Any] = {
-            "segment": SEGMENTS,
+            "group": GROUPINGS,
+            "ready": READY,
             "state": State.values,
             "missing": FactKind.values,
             "contact": CONTACTS,
@@ -136,8 +147,10 @@ def narrowed(incident_id: UUID, wanted: AccountFilter) -> QuerySet[AffectedAccou
         accounts = accounts.filter(
             Q(login__icontains=word) | Q(display_name__icontains=word) | Q(department__icontains=word)
         )
-    if wanted.segment:
-        accounts = accounts.filter(state__in=SEGMENTS[wanted.segment])
+    if wanted.group:
+        accounts = accounts.filter(state__in=GROUPINGS[wanted.group])
+    if wanted.ready:
+        accounts = accounts.filter(READY[State(wanted.ready)])
     if wanted.state:
         accounts = accounts.filter(state=wanted.state)
     if wanted.tier:
