@@ -14,7 +14,7 @@ from runbooks.containment.operations.evidence import NOTE_MAX, URL_MAX, NewEvide
 from runbooks.containment.operations.refusals import REASON_MAX
 from runbooks.incidents.forms import Textarea, TextInput
 
-Files: TypeAlias = "MultiValueDict[str, UploadedFile[bytes]]"
+Files: TypeAlias = "MultiValueDict[str, UploadedFile[bytes]] | None"
 
 
 class StepForm(forms.Form):
@@ -22,9 +22,7 @@ class StepForm(forms.Form):
 
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
-    def __init__(
-        self, data: Mapping[str, Any] | None = None, files: Files | None = None, *, step: Step, verb: str
-    ) -> None:
+    def __init__(self, data: Mapping[str, Any] | None = None, files: Files = None, *, step: Step, verb: str) -> None:
         super().__init__(data, files, auto_id=f"{verb}-%s", initial={"version": step.version})
 
 
@@ -76,7 +74,7 @@ class EvidenceForm(StepForm):
     def __init__(
         self,
         data: Mapping[str, Any] | None = None,
-        files: Files | None = None,
+        files: Files = None,
         *,
         step: Step,
         verb: str = "evidence",
