@@ -8,6 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 
 from runbooks.access.models import Role, User
 from runbooks.incidents.models import Incident
@@ -163,6 +164,24 @@ def test_nonsense_in_the_address_shows_the_first_page(
     response = client_of(coordinator).get(f"{address(told)}?{query}")
     assert response.status_code == 200
     assert len(response.context["announced"]) == 1
+
+
+def test_who_was_not_told_stands_before_who_was(
+    client_of: SignIn, coordinator: User, responder: User, desk: User, told: Incident
+) -> None:
+    Notification.objects.update(status=Status.DELIVERED, delivered_at=timezone.now())
+    Notification.objects.filter(recipient=desk).update(status=Status.REFUSED, delivered_at=None, reason="no address")
+    Notification.objects.filter(recipient=responder).update(status=Status.FAILED, delivered_at=None, reason="no")
+    lines = client_of(coordinator).get(address(told)).context["announced"][0].lines
+    assert [line.recipient for line in lines][:2] == [responder.name, desk.name]
+
+
+def test_a_demonstration_leads_to_the_mail_it_kept(
+    client_of: SignIn, coordinator: User, told: Incident, settings: Settings
+) -> None:
+    for has_sink in (True, False):
+        settings.MAIL_SINK = has_sink
+        assert ('href="/mail-sink/"' in client_of(coordinator).get(address(told)).content.decode()) is has_sink
 
 
 def test_another_incidents_notices_are_not_shown(client_of: SignIn, coordinator: User, told: Incident) -> None:

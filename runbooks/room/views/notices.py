@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -44,6 +45,7 @@ MARKS = {
     Status.FAILED: ("fail", "bad"),
     Status.REFUSED: ("ban", "bad"),
 }
+WORST_FIRST = ("fail", "ban", "clock", "done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
         "segments": [(key, label, sum(counts[status] for status in of)) for key, (label, of) in SHOWN.items()],
         "announced": _announced(incident, shown, actor, at),
         "may_try_again": can(actor, "manage_people"),
+        "has_mail_sink": settings.MAIL_SINK,
         "next": _cursor(shown[-1]) if len(rows) > PAGE else "",
     }
     return render(request, "room/notices.html", context)
@@ -125,6 +128,8 @@ def _announced(incident: Incident, rows: Iterable[NoticeRow], actor: Actor, at: 
                 body=row.body,
             )
         found[key].lines.append(_line(incident, row, tried, actor, at))
+    for announced in found.values():
+        announced.lines.sort(key=lambda line: (WORST_FIRST.index(line.icon), line.recipient))
     return list(found.values())
 
 
