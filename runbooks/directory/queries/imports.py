@@ -122,10 +122,11 @@ def suggested_columns(file: DirectoryFile, choice: Mapping[str, str] | None = No
 
 
 def samples(imported: DirectoryImport, count: int = 3) -> dict[str, list[str]]:
-    """{column: its values in the first rows of the file}, empty ones left out. Raises BrokenFileError."""
+    """{column: its values in the first rows}, in the file's order, empty values left out. Raises BrokenFileError."""
     with stored_file(imported) as file:
+        columns = file.columns
         records = [record for _, record in islice(file.records(), 20)]
-    values = {column: [record[column] for record in records if record.get(column)] for column in imported.columns}
+    values = {column: [record[column] for record in records if record.get(column)] for column in columns}
     return {column: list(dict.fromkeys(some))[:count] for column, some in values.items()}
 
 

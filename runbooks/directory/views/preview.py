@@ -54,21 +54,17 @@ def page(request: PortalRequest, import_id: int) -> HttpResponse:
     }
     if imported.status == DirectoryImport.Status.STAGED:
         context |= _preview(imported, request)
-    elif imported.counts:
+    elif imported.status == DirectoryImport.Status.APPLIED:
         context |= {"counts": Counts(**imported.counts)}
     return render(request, "directory/import.html", context)
 
 
 def _preview(imported: DirectoryImport, request: PortalRequest) -> dict[str, Any]:
-    held = samples(imported)
     wrong = problems(imported.columns)
     context: dict[str, Any] = {
         "problems": wrong,
         "fields": LABELS.items(),
-        "columns": [
-            Column(position, name, " · ".join(held[name]), field)
-            for position, (name, field) in enumerate(imported.columns.items())
-        ],
+        "columns": _columns(imported, samples(imported)),
         "filled": sum(1 for field in imported.columns.values() if field),
     }
     if wrong:
@@ -81,6 +77,17 @@ def _preview(imported: DirectoryImport, request: PortalRequest) -> dict[str, Any
         "expected": [(name, getattr(shown.counts, name)) for name in EXPECTED],
         "apply_label": _apply_label(shown.counts),
     }
+
+
+def _columns(imported: DirectoryImport, held: dict[str, list[str]]) -> list[Column]:
+    """Those that fill something first, each in the order of the file. Their places are those of `imported.columns`."""
+    places = {name: place for place, name in enumerate(imported.columns)}
+    shown = [
+        Column(places[name], name, " · ".join(values), imported.columns[name])
+        for name, values in held.items()
+        if name in places
+    ]
+    return sorted(shown, key=lambda column: not column.field)
 
 
 def _apply_label(counts: Counts) -> str:

@@ -19,7 +19,7 @@ class UploadForm(forms.Form):
     file = forms.FileField(
         label="File of the directory",
         help_text="All of it: accounts that are not in the file will count as gone.",
-        widget=forms.FileInput(attrs={"class": "input", "accept": ".csv,.tsv,.txt,.ldif,.ldf,text/csv,text/plain"}),
+        widget=forms.FileInput(attrs={"class": "dir-file", "accept": ".csv,.tsv,.txt,.ldif,.ldf,text/csv,text/plain"}),
         error_messages={
             "required": "Choose the file that you exported.",
             "empty": "The file is empty. Export the directory again.",
@@ -31,7 +31,7 @@ class UploadForm(forms.Form):
 def page(request: PortalRequest) -> HttpResponse:
     actor = actor_of(request)
     require(actor, "import_directory")
-    form = UploadForm(request.POST or None, request.FILES or None) if request.method == "POST" else UploadForm()
+    form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
     if form.is_bound and form.is_valid():
         upload = form.cleaned_data["file"]
         try:
