@@ -1,0 +1,117 @@
+"""What holds on every page: no accessibility violation, light and dark; no sideways scroll at 360 px; no error in the
+console, which is where the content security policy speaks."""
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.core.management import call_command
+from playwright.sync_api import Browser, Page
+
+from runbooks.access.models import User
+from runbooks.affected_accounts.models import AffectedAccount
+from runbooks.directory.models import Account
+from runbooks.incidents.models import Incident
+from tests.browser.fixtures import LiveApp
+from tests.browser.people import sign_in
+
+pytestmark = pytest.mark.browser
+ROOM = "/incidents/{reference}"
+PAGES = [
+    "/account/password/",
+    "/incidents/",
+    "/incidents/?q=nothing-is-called-this",
+    "/incidents/declare/",
+    "/my-work/",
+    "/search/?q=mail",
+    "/search/",
+    "/runbooks/",
+    "/runbooks/compromised-accounts/",
+    "/directory/",
+    "/directory/accounts/{account}/",
+    "/directory/imports/",
+    "/directory/imports/new/",
+    f"{ROOM}/",
+    f"{ROOM}/steps/",
+    f"{ROOM}/steps/?open=assign-roles",
+    f"{ROOM}/steps/?open=disable-sign-in",
+    f"{ROOM}/steps/add/",
+    f"{ROOM}/steps/print/",
+    f"{ROOM}/accounts/",
+    f"{ROOM}/accounts/?group=confirmed",
+    f"{ROOM}/accounts/{{affected}}/",
+    f"{ROOM}/accounts/import/",
+    f"{ROOM}/accounts/unresolved/",
+    f"{ROOM}/timeline/",
+    f"{ROOM}/timeline/?lane=contact",
+    f"{ROOM}/timeline/1/",
+    f"{ROOM}/people/",
+    f"{ROOM}/edit/",
+    f"{ROOM}/notices/",
+    "/nowhere/",
+]
+
+
+@pytest.fixture
+def addresses(live_app: LiveApp) -> Iterator[list[str]]:
+    """Every page, filled by the demonstration."""
+    call_command("demo", accounts=300, verbosity=0)
+    known = {
+        "reference": Incident.objects.get().reference,
+        "affected": AffectedAccount.objects.filter(state="contained").first().pk,  # type: ignore[union-attr]
+        "account": Account.objects.first().pk,  # type: ignore[union-attr]
+    }
+    yield [path.format(**known) for path in PAGES]
+
+
+def coordinator() -> User:
+    return User.objects.filter(role="coordinator").order_by("pk")[0]
+
+
+def open_page(browser: Browser, live_app: LiveApp, *, scheme: str = "light", width: int = 1280) -> Page:
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme="dark" if scheme == "dark" else "light",
+        base_url=live_app.url,
+    )
+    sign_in(context, coordinator(), live_app.url)
+    return context.new_page()
+
+
+def test_no_page_breaks_a_rule_of_axe_or_speaks_in_the_console(
+    addresses: list[str], browser: Browser, live_app: LiveApp
+) -> None:
+    axe, found = Axe(), []
+    for scheme in ("light", "dark"):
+        page = open_page(browser, live_app, scheme=scheme)
+        page.on("console", lambda message: found.append(f"{page.url}: {message.text}") if message.type == "error" else None)
+        for address in addresses:
+            page.goto(address)
+            for violation in axe.run(page).response["violations"]:
+                targets = [node["target"] for node in violation["nodes"][:3]]
+                found.append(f"{scheme} {address}: {violation['id']} {targets}")
+        page.context.close()
+    assert [line for line in found if "404 (Not Found)" not in line] == []
+
+
+def test_no_page_scrolls_sideways_on_a_small_phone(addresses: list[str], browser: Browser, live_app: LiveApp) -> None:
+    page = open_page(browser, live_app, width=360)
+    wide = {}
+    for address in addresses:
+        page.goto(address)
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > 360:
+            wide[address] = width
+    assert wide == {}
+
+
+def test_every_page_has_one_main_heading_a_title_and_a_way_past_the_navigation(
+    addresses: list[str], browser: Browser, live_app: LiveApp
+) -> None:
+    page = open_page(browser, live_app)
+    for address in addresses:
+        page.goto(address)
+        assert page.locator("h1").count() == 1, address
+        assert page.title().endswith("IR Portal"), address
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip", address
