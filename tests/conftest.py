@@ -91,6 +91,12 @@ def _empty_cache(running_engines: None) -> None:
 # Real processes
 
 
+@pytest.fixture(scope="session")
+def base_url() -> str:
+    """None for the whole session: each test's server has its own, `live_app.url`. pytest-playwright asks for one."""
+    return ""
+
+
 @pytest.fixture
 def worker(transactional_db: None, tmp_path: Path) -> Iterator[None]:
     """A Celery worker process on the test's database and broker, ready for tasks."""

@@ -108,3 +108,10 @@ def test_while_one_checks_the_others_get_the_answer_before(monkeypatch: pytest.M
     monkeypatch.setattr(health, "check", lambda: pytest.fail("checked again"))
     monkeypatch.setattr(last, "_good_until", float("inf"))
     assert last.answer() == {"database": False}
+
+
+def test_a_watcher_behind_the_proxy_is_not_sent_to_https(
+    client: Client, db: None, silent_worker: None, settings: Settings
+) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    assert client.get("/healthz").status_code == 200
