@@ -11,9 +11,13 @@ The system releases both when a process dies, however it dies.
 import fcntl
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
 
 from ir_portal.engines import postgresql, valkey
 from ir_portal.engines.state import (
@@ -41,6 +45,9 @@ __all__ = [
 ]
 ENGINES = (("DATABASE_URL", postgresql.start, postgresql.stop), ("REDIS_URL", valkey.start, valkey.stop))
 WITHOUT_ENGINES = {"help", "version", "check", "check_runbooks", "collectstatic", "diffsettings", "findstatic"}
+# They make the tables themselves, or are about them.
+WITHOUT_TABLES = {"dbshell", "makemigrations", "migrate", "showmigrations", "sqlmigrate", "squashmigrations"}
+MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
 
 
 def _silently(line: str) -> None:
@@ -88,6 +95,8 @@ def engines_for_command(argv: Sequence[str]) -> Iterator[None]:
             yield
         else:
             with engines():
+                if is_embedded("DATABASE_URL") and command not in WITHOUT_TABLES:
+                    _make_tables()
                 yield
     except EngineError as error:
         print(error, file=sys.stderr)
@@ -96,10 +105,26 @@ def engines_for_command(argv: Sequence[str]) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def _make_tables() -> None:
+    """A new database gets its tables at the first command that needs them."""
+    with _alone("tables.lock"):
+        with psycopg.connect(database_url()) as connection:
+            row = connection.execute("SELECT to_regclass('django_migrations') IS NULL").fetchone()
+        if row != (True,):
+            return
+        print("Making the tables of a new database, once.", file=sys.stderr)
+        log = folder("logs") / "migrate.log"
+        with log.open("wb") as output:
+            command = [sys.executable, str(MANAGE), "migrate", "--no-input"]
+            done = subprocess.run(command, stdout=output, stderr=output, check=False)
+        if done.returncode:
+            raise EngineError(f"The tables could not be made.\nSee {log}, then run: {MANAGE} migrate")
+
+
 @contextmanager
-def _alone() -> Iterator[None]:
+def _alone(name: str = "engines.lock") -> Iterator[None]:
     with folder_errors():
-        lock = os.open(folder() / "engines.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        lock = os.open(folder() / name, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -204,6 +204,20 @@ def test_a_command_ends_with_the_message_alone_when_an_engine_cannot_be_started(
     assert done.stderr.startswith(UNWRITABLE)
 
 
+def test_the_first_command_on_a_new_machine_makes_the_tables_and_works(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, REPOSITORY / "manage.py", "list_incidents", "--json"],
+        env={**os.environ, "RUN_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "ir_portal.settings"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == []
+    assert "Making the tables of a new database, once." in done.stderr
+    assert not is_alive(tmp_path / "pg" / "postmaster.pid", "postgres")
+
+
 def test_engines_named_by_the_environment_are_used_and_none_is_started(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -229,11 +243,6 @@ def test_only_the_engine_that_is_not_named_is_started(monkeypatch: pytest.Monkey
 def test_a_command_that_needs_no_database_starts_none(argv: list[str], folder: Path) -> None:
     with engines_for_command(argv):
         assert not is_alive(folder / "pg" / "postmaster.pid", "postgres")
-
-
-def test_a_command_that_needs_the_database_has_it() -> None:
-    with engines_for_command(["manage.py", "migrate"]):
-        assert run_sql("SELECT 1") == [(1,)]
 
 
 def test_ports_are_below_those_of_outgoing_connections_and_the_password_is_its_owners_alone(folder: Path) -> None:
