@@ -23,9 +23,14 @@ S = TypeVar("S", bound=Dependent)
 
 
 def open_dependencies(step: Dependent, by_key: Mapping[str, S]) -> list[S]:
-    """What the step depends on and is not closed: until these are closed, it cannot be completed."""
+    """What the step depends on and is not closed: until these are closed, it cannot be completed.
+
+    A step of the incident waits for a step of each account only until that one is under way: the regulator is told
+    within its time, whether or not the last mailbox has been judged.
+    """
     found = (by_key[key] for key in step.depends_on if key in by_key)
-    return [other for other in found if other.status not in Step.CLOSED]
+    waiting = [other for other in found if other.status not in Step.CLOSED]
+    return waiting if step.scope == Step.Scope.ACCOUNT else [other for other in waiting if not _is_under_way(other)]
 
 
 def blockers(step: Dependent, by_key: Mapping[str, S]) -> list[S]:
@@ -34,12 +39,12 @@ def blockers(step: Dependent, by_key: Mapping[str, S]) -> list[S]:
     A step for each account may follow another one account by account: sessions are revoked for the accounts that
     were disabled while others still wait. So it is blocked only until that one was started.
     """
-    return [other for other in open_dependencies(step, by_key) if not _goes_along(step, other)]
+    return [other for other in open_dependencies(step, by_key) if not _is_under_way(other)]
 
 
-def _goes_along(step: Dependent, other: Dependent) -> bool:
-    is_pair = step.scope == other.scope == Step.Scope.ACCOUNT
-    return is_pair and other.status == Step.Status.RUNNING
+def _is_under_way(other: Dependent) -> bool:
+    """A step of each account that was started: some accounts are through it, and the others follow."""
+    return other.scope == Step.Scope.ACCOUNT and other.status == Step.Status.RUNNING
 
 
 def held_up_by(step: Dependent, steps: Iterable[S]) -> list[S]:
