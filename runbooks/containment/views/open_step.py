@@ -115,7 +115,7 @@ def open_step(states: Sequence[StepState], wording: Wording, refused: Refused | 
         undone_by=_link(by_key[step.reversible_by], wording) if step.reversible_by in by_key else None,
         facts=_facts(step, wording),
         entries=entry_count(step.pk),
-        timeline=f"{reverse('timeline', args=[wording.incident.reference])}?step={step.key}",
+        timeline=f"{reverse('timeline', args=[wording.incident.reference])}?step={step.number}",
         was_just_closed=_was_just_closed(step, wording),
         hide=f"{wording.page}{wording.wanted.query(open='')}#step-{step.key}",
     )

@@ -255,7 +255,7 @@ def _flags(state: StepState) -> list[Flag]:
     if line.reversible_by:
         flags.append(Flag("undo", "Can be rolled back"))
     if line.is_added:
-        flags.append(Flag("plus", "Added to the runbook"))
+        flags.append(Flag("plus", "Added to this incident"))
     return flags
 
 
@@ -292,7 +292,7 @@ def _action(state: StepState, wording: Wording) -> Action | None:
     line = state.line
     if line.is_closed or not wording.may_work:
         return None
-    if line.owner_id is None:
+    if line.owner_id is None and not state.is_blocked:
         return Action("Claim", "user", wording.verb_address(line.key, "claim"), posts=True)
     is_own = line.owner_id == wording.actor.user_id
     if is_own and line.status == Step.Status.PENDING and not state.is_blocked:
