@@ -76,7 +76,7 @@ def apply_import(*, incident_id: UUID, import_id: int, picks: Mapping[int, int],
     require(actor, "import_affected", incident_id)
     incident = lock_running(incident_id)
     staged = import_of(incident_id, import_id)
-    reading = read_list(incident_id, _content(staged))
+    reading = read_list(incident_id, kept_list(staged))
     picked = {line.number: picks[line.number] for line in _open(reading) if line.number in picks}
     known = {line.account.pk: line for line in reading.matched if line.account}
     wanted = {*known, *picked.values()}
@@ -101,7 +101,8 @@ def _open(reading: Reading) -> list[Line]:
     return [*reading.ambiguous, *reading.unmatched]
 
 
-def _content(staged: AffectedImport) -> bytes:
+def kept_list(staged: AffectedImport) -> bytes:
+    """The bytes of the list as they were uploaded. Raises BadListError where the file is another by now."""
     with staged.file.open("rb") as file:
         content: bytes = file.read()
     if hashlib.sha256(content).hexdigest() != staged.sha256:

@@ -149,7 +149,9 @@ def burn_up(incident_id: UUID) -> list[BurnUpPoint]:
         for least, name in enumerate(["compromised", "contained", "reset", "restored"], start=1)
     }
     slots = (
-        changes.annotate(slot=Func(Value(width), F("at"), Value(bounds["first"]), function="date_bin", output_field=DateTimeField()))
+        changes.annotate(
+            slot=Func(Value(width), F("at"), Value(bounds["first"]), function="date_bin", output_field=DateTimeField())
+        )
         .order_by("slot")
         .values("slot")
         .annotate(moment=Max("at"), **sums)

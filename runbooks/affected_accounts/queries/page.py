@@ -13,7 +13,7 @@ from django.db.models import Count, Q, QuerySet
 
 from runbooks.affected_accounts.models import AffectedAccount, FactKind, State, Tier
 from runbooks.affected_accounts.queries.counts import NEVER_TRIED, READY
-from runbooks.affected_accounts.transitions import COMPROMISED_STATES, GROUPS, Group, fact_column
+from runbooks.affected_accounts.transitions import BACK_IN_USE, COMPROMISED_STATES, GROUPS, Group, fact_column
 
 PAGE: Final = 50
 COMPROMISED: Final = "compromised"
@@ -36,8 +36,6 @@ SORTS: Final[Mapping[str, tuple[str, ...]]] = {
     "changed": ("-changed_at", "-id"),
 }
 NOBODY: Final = "nobody"
-# A check is missing where it is still to be done: not on accounts that need none, nor on those given back.
-_DONE: Final = (State.TARGETED, State.FALSE_POSITIVE, State.RESTORED, State.WATCHED, State.CLOSED, State.LEFT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +163,9 @@ def narrowed(incident_id: UUID, wanted: AccountFilter) -> QuerySet[AffectedAccou
 
 
 def _misses(kind: FactKind) -> Q:
-    done = (*_DONE, State.RESTORED_RESTRICTED) if kind == FactKind.SIGN_IN_DISABLED else _DONE
+    """Where the check is still to be done. Accounts that were given back had their sign-in disabled once."""
+    need_none = [state for state in State if GROUPS[state] == Group.CLEARED]
+    done = [*need_none, *BACK_IN_USE] if kind == FactKind.SIGN_IN_DISABLED else need_none
     return Q(**{f"{fact_column(kind)}__isnull": True}) & ~Q(state__in=done)
 
 

@@ -1,0 +1,186 @@
+"""One account's whole story, and everything that can be done with it."""
+
+from datetime import datetime
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.permissions import Actor
+from runbooks.affected_accounts.models import AccountFact, AffectedAccount, ContactAttempt, FactKind, State
+from runbooks.affected_accounts.queries.story import (
+    FactState,
+    affected_account,
+    contacts_of,
+    entries_about,
+    facts_of,
+    moves,
+    state_changes_of,
+)
+from runbooks.affected_accounts.transitions import BACK_IN_USE, CONTAINMENT, GROUPS, fact_at, level
+from runbooks.affected_accounts.views.change import tell
+from runbooks.affected_accounts.views.table import CHANNEL_ICONS, chip
+from runbooks.affected_accounts.views.verbs import FORMS, VerbForm, Work, allowed_verbs
+from runbooks.errors import DomainError, NotAllowedError, NotFoundError
+from runbooks.incidents.models import Incident
+from runbooks.incidents.queries import incident_for
+from runbooks.presentation import clock
+from runbooks.timeline.operations import now
+
+CONTAINED = 2
+
+
+@require_safe
+def page(request: PortalRequest, reference: str, affected_id: int) -> HttpResponse:
+    actor, at = actor_of(request), now()
+    incident = incident_for(actor, reference)
+    account = affected_account(incident.pk, affected_id)
+    return _show(request, incident, account, actor, at)
+
+
+@require_POST
+def act(request: PortalRequest, reference: str, affected_id: int, verb: str) -> HttpResponse:
+    """One verb on this account; a refusal shows the page again with what was typed."""
+    actor, at = actor_of(request), now()
+    incident = incident_for(actor, reference)
+    account = affected_account(incident.pk, affected_id)
+    if verb not in FORMS:
+        raise Http404
+    form = FORMS[verb](request.POST, incident=incident, states={account.state}, now=at)
+    if not form.is_valid():
+        return _show(request, incident, account, actor, at, form, status=400)
+    version = request.POST.get("version", "")
+    work = Work(incident, [account.pk], actor, at, version=int(version) if version.isdecimal() else None)
+    try:
+        outcome = form.perform(work)
+    except (NotFoundError, NotAllowedError):
+        raise
+    except DomainError as error:
+        form.add_error(None, str(error))
+        return _show(request, incident, account, actor, at, form, status=error.status)
+    tell(request, outcome)
+    return redirect("account_detail", incident.reference, account.pk)
+
+
+def _show(
+    request: PortalRequest,
+    incident: Incident,
+    account: AffectedAccount,
+    actor: Actor,
+    at: datetime,
+    bound: VerbForm | None = None,
+    *,
+    status: int = 200,
+) -> HttpResponse:
+    before = request.GET.get("before", "")
+    entries, more = entries_about(account, before=int(before) if before.isdecimal() and len(before) < 19 else None)
+    context = {
+        "incident": incident,
+        "actor": actor,
+        "now": at,
+        "tab": "accounts",
+        "account": account,
+        "state": State(account.state),
+        "group": GROUPS[State(account.state)],
+        "chip": chip(State(account.state)),
+        "doubts": _doubts(account),
+        "moves": _moves(account),
+        "facts": [_fact(fact, account, incident, at) for fact in facts_of(account)],
+        "contacts": [_contact(attempt, incident, at) for attempt in contacts_of(account)],
+        "changes": _changes(account, incident, at),
+        "entries": [(entry, clock(entry.occurred_at, incident.zone, at)) for entry in entries],
+        "entries_before": more,
+        "is_paged": bool(before),
+        "forms": _forms(incident, account, actor, at, bound),
+        "refused": bound,
+    }
+    return render(request, "affected_accounts/detail.html", context, status=status)
+
+
+def _forms(
+    incident: Incident, account: AffectedAccount, actor: Actor, at: datetime, bound: VerbForm | None
+) -> list[VerbForm]:
+    if incident.is_over:
+        return []
+    return [
+        bound
+        if bound is not None and isinstance(bound, form)
+        else form(incident=incident, states={account.state}, now=at)
+        for form in allowed_verbs(actor)
+    ]
+
+
+def _moves(account: AffectedAccount) -> list[dict[str, Any]]:
+    """The way on: what may follow without a reason, and what is missing for it."""
+    return [
+        {
+            "after": move.step.after,
+            "is_ready": not move.missing and (move.step.after != State.COMPROMISED or account.tier in {"A", "B"}),
+            "missing": ", ".join(kind.label.lower() for kind in move.missing),
+        }
+        for move in moves(account)
+        if move.step.is_forward
+    ]
+
+
+def _doubts(account: AffectedAccount) -> str:
+    """Containment that the facts no longer bear out; before the account is given back."""
+    if level(account.state) < CONTAINED or account.state in BACK_IN_USE:
+        return ""
+    lacking = [kind.label.lower() for kind in CONTAINMENT if fact_at(account, kind) is None]
+    return ", ".join(lacking)
+
+
+def _fact(fact: FactState, account: AffectedAccount, incident: Incident, at: datetime) -> dict[str, Any]:
+    newest = fact.newest
+    word, icon, tone = "Not yet", "dot", ""
+    if newest is not None and newest.holds:
+        word, icon, tone = "Yes", "check", "good"
+    elif newest is not None and fact.kind == FactKind.SIGN_IN_DISABLED and account.state in BACK_IN_USE:
+        word, icon = "On again", "unlock"
+    elif newest is not None:
+        word, icon, tone = "No longer", "warn", "wait"
+    return {
+        "label": fact.kind.label,
+        "word": word,
+        "icon": icon,
+        "tone": tone,
+        "line": _finding(newest, incident, at) if newest else "",
+        "note": newest.note if newest else "",
+        "earlier": [f"{'Yes' if one.holds else 'No longer'}: {_finding(one, incident, at)}" for one in fact.earlier],
+    }
+
+
+def _finding(fact: AccountFact, incident: Incident, at: datetime) -> str:
+    said = f"{clock(fact.at, incident.zone, at)}, {fact.source}"
+    late = fact.recorded_at - fact.at
+    recorded = f", recorded {clock(fact.recorded_at, incident.zone, at)}" if late.total_seconds() >= 600 else ""
+    return f"{said}{recorded} by {fact.recorded_by}"
+
+
+def _contact(attempt: ContactAttempt, incident: Incident, at: datetime) -> dict[str, Any]:
+    source = f" from {attempt.address_source}" if attempt.address_source else ""
+    return {
+        "icon": CHANNEL_ICONS[ContactAttempt.Channel(attempt.channel)],
+        "when": clock(attempt.at, incident.zone, at),
+        "what": f"{attempt.get_outcome_display()}, {attempt.get_channel_display().lower()}",
+        "address": f"{attempt.address}{source}" if attempt.address or source else "",
+        "recognised": attempt.identity_check,
+        "note": attempt.note,
+        "by": attempt.made_by,
+    }
+
+
+def _changes(account: AffectedAccount, incident: Incident, at: datetime) -> list[dict[str, Any]]:
+    return [
+        {
+            "chip": chip(State(change.after)),
+            "before": State(change.before).label if change.before else "",
+            "when": clock(change.at, incident.zone, at),
+            "reason": change.reason,
+            "by": change.changed_by,
+        }
+        for change in state_changes_of(account)
+    ]

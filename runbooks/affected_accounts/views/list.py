@@ -1,0 +1,153 @@
+"""The table of an incident's accounts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.permissions import can
+from runbooks.affected_accounts.models import FactKind, State, Tier
+from runbooks.affected_accounts.queries import GroupCounts, grouped, state_counts, unresolved_count
+from runbooks.affected_accounts.queries.page import (
+    COMPROMISED,
+    CONTACTS,
+    NOBODY,
+    SORTS,
+    AccountFilter,
+    account_page,
+    filter_counts,
+)
+from runbooks.affected_accounts.transitions import GROUP_LABELS, Group
+from runbooks.affected_accounts.views.table import CHECKS, table_rows
+from runbooks.affected_accounts.views.verbs import allowed_verbs, members
+from runbooks.incidents.models import Incident
+from runbooks.incidents.queries import incident_for
+from runbooks.presentation import number, plural
+from runbooks.timeline.operations import now
+
+SORT_LABELS = {"work": "Work left first", "login": "Account", "changed": "Changed last"}
+GROUP_WORDS = {**{str(group): label for group, label in GROUP_LABELS.items()}, COMPROMISED: "Compromised"}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    label: str
+    address: str
+    is_current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """A list to choose from in the filter row; (value, label, is chosen)."""
+
+    name: str
+    label: str
+    any: str
+    options: list[tuple[str, str, bool]]
+
+
+@require_safe
+def page(request: PortalRequest, reference: str) -> HttpResponse:
+    actor, at = actor_of(request), now()
+    incident = incident_for(actor, reference)
+    wanted = AccountFilter.read(request.GET.dict())
+    sort = request.GET.get("sort", "")
+    sort = sort if sort in SORTS else "work"
+    found = account_page(
+        incident.pk, wanted, sort=sort, after=request.GET.get("after", ""), before=request.GET.get("before", "")
+    )
+    states = state_counts(incident.pk)
+    counts, matched = grouped(states), filter_counts(incident.pk, wanted)
+    links = Links(incident.reference, wanted, sort)
+    context = {
+        "incident": incident,
+        "actor": actor,
+        "now": at,
+        "tab": "accounts",
+        "rows": table_rows(found.rows, incident.zone, at),
+        "counts": counts,
+        "total": matched.total,
+        "heads": [(kind.value, *words, number(matched.facts[kind])) for kind, *words in CHECKS],
+        "wanted": wanted,
+        "parameters": wanted.parameters(),
+        "sort": sort,
+        "sorts": {name: links.to(sort=name) for name in SORTS},
+        "segments": _segments(counts, wanted, links),
+        "selects": _selects(incident, states, wanted, sort),
+        "tokens": _tokens(wanted, links),
+        "next": links.to(after=found.after) if found.after else "",
+        "previous": links.to(before=found.before) if found.before else "",
+        "first": links.to() if found.before else "",
+        "verbs": [] if incident.is_over else [(form.verb, form.title) for form in allowed_verbs(actor)],
+        "may_import": can(actor, "import_affected") and not incident.is_over,
+        "unresolved": unresolved_count(incident.pk),
+        "caption": f"{plural(matched.total, 'account')}, {SORT_LABELS[sort].lower()}",
+    }
+    return render(request, "affected_accounts/list.html", context)
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Addresses of this table with something changed; a changed filter begins at the first page."""
+
+    reference: str
+    wanted: AccountFilter
+    sort: str
+
+    def to(self, *, sort: str = "", after: str = "", before: str = "", **changes: str) -> str:
+        parameters = replace(self.wanted, **changes).parameters()
+        chosen = sort or self.sort
+        if chosen != "work":
+            parameters["sort"] = chosen
+        parameters |= {name: value for name, value in (("after", after), ("before", before)) if value}
+        address = reverse("accounts", args=[self.reference])
+        return f"{address}?{urlencode(parameters)}" if parameters else address
+
+
+def _segments(counts: GroupCounts, wanted: AccountFilter, links: Links) -> list[Link]:
+    parts: list[tuple[str, str, int]] = [
+        ("", "All", counts.total),
+        (Group.SUSPECTED, "Suspected", counts.suspected),
+        (COMPROMISED, "Compromised", counts.compromised),
+        (Group.CLEARED, "Not affected", counts.cleared),
+    ]
+    return [
+        Link(f"{label} {number(count)}", links.to(group=key, state="", ready=""), is_current=wanted.group == key)
+        for key, label, count in parts
+    ]
+
+
+def _tokens(wanted: AccountFilter, links: Links) -> list[Link]:
+    """What narrows and is shown by no control of the row; each can be taken off."""
+    tokens = []
+    if wanted.group in GROUP_WORDS and wanted.group not in {Group.SUSPECTED, COMPROMISED, Group.CLEARED}:
+        tokens.append(Link(GROUP_WORDS[wanted.group], links.to(group="")))
+    if wanted.ready:
+        tokens.append(Link(f"Can become {State(wanted.ready).label.lower()}", links.to(ready="")))
+    return tokens
+
+
+def _selects(incident: Incident, states: Mapping[State, int], wanted: AccountFilter, sort: str) -> list[Select]:
+    present = [(state.value, f"{state.label} {number(states[state])}") for state in State if state in states]
+    people = [(str(pk), name) for pk, name in members(incident)]
+    contacts = [(value, label) for value, (label, _) in CONTACTS.items()]
+    given: list[tuple[str, str, str, list[tuple[str, str]]]] = [
+        ("state", "State", "Any state", present),
+        ("missing", "Missing check", "Any check", [(kind.value, f"No: {kind.label.lower()}") for kind in FactKind]),
+        ("contact", "Contact", "Any contact", contacts),
+        ("owner", "Owner", "Any owner", [(NOBODY, "Nobody"), *people]),
+        ("tier", "Tier", "Any tier", [(tier.value, f"Tier {tier.label}") for tier in Tier]),
+    ]
+    parameters: dict[str, Any] = wanted.parameters()
+    selects = [
+        Select(name, label, any_, [(value, said, parameters.get(name) == value) for value, said in options])
+        for name, label, any_, options in given
+    ]
+    others = [(value, label, sort == value) for value, label in SORT_LABELS.items() if value != "work"]
+    return [*selects, Select("sort", "Sort by", SORT_LABELS["work"], others)]
