@@ -15,7 +15,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -69,10 +69,10 @@ def up(port: int) -> None:
             _greet(port)
             supervisor.watch()
         finally:
-            # From here on the order of stopping is not to be interrupted.
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, signal.SIG_IGN)
-            supervisor.stop()
+            try:
+                _on_signals(signal.SIG_IGN)
+            finally:
+                supervisor.stop()
 
 
 def _settle_mail_port() -> None:
@@ -178,7 +178,14 @@ def _web_port() -> int:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Stop, once: make, a shell or an impatient hand may send the same signal twice, and stopping keeps its order."""
+    _on_signals(signal.SIG_IGN)
     raise KeyboardInterrupt
+
+
+def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, handler)
 
 
 def _say(line: str) -> None:
@@ -187,8 +194,7 @@ def _say(line: str) -> None:
 
 def main() -> int:
     """Run until Ctrl-C; see above for the exit status."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    _on_signals(_interrupt)
     os.chdir(REPOSITORY)
     try:
         port = _web_port()

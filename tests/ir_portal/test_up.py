@@ -109,3 +109,21 @@ def test_a_port_that_is_none_is_told(port: str, monkeypatch: pytest.MonkeyPatch)
 def test_a_second_one_in_the_same_folder_is_refused(portal: Path) -> None:
     with up._only_one(), pytest.raises(up.EngineError, match="IR Portal already runs from"), up._only_one():
         pass
+
+
+def test_a_second_signal_does_not_disturb_the_stopping() -> None:
+    script = """
+import os, signal, time
+from ir_portal import up
+up._on_signals(up._interrupt)
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(10)
+except KeyboardInterrupt:
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGINT)
+    print("stopped in order")
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.stdout == "stopped in order\n"
+    assert done.returncode == 0
