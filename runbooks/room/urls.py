@@ -2,7 +2,10 @@
 
 from django.urls import path
 
-from runbooks.room.views import declare, incident_list, my_work, notices, overview, search
+from runbooks.room.views import declare, entry, incident_list, live, my_work, notices, overview, search, timeline
+
+TIMELINE = "incidents/<str:reference>/timeline/"
+ENTRY = f"{TIMELINE}<int:sequence>/"
 
 urlpatterns = [
     path("incidents/", incident_list.page, name="incident_list"),
@@ -14,6 +17,14 @@ urlpatterns = [
         notices.try_again,
         name="notice_try_again",
     ),
+    path(TIMELINE, timeline.page, name="timeline"),
+    path(f"{TIMELINE}add/", timeline.add, name="timeline_add"),
+    path(f"{TIMELINE}print.css", timeline.print_style, name="timeline_print_style"),
+    path(ENTRY, entry.page, name="timeline_entry"),
+    path(f"{ENTRY}correct/", entry.correct, name="timeline_correct"),
+    path(f"{ENTRY}pin/", entry.pin, name="timeline_pin"),
+    path(f"{ENTRY}unpin/", entry.unpin, name="timeline_unpin"),
+    path("live/<uuid:incident_id>/", live.stream, name="live"),
     path("my-work/", my_work.page, name="my_work"),
     path("search/", search.page, name="search"),
 ]

@@ -63,12 +63,17 @@ def written(moment: datetime, zone: ZoneInfo, now: datetime) -> str:
     """The shortest spelling that `parse` reads back as this moment, to the minute."""
     local, today = moment.astimezone(zone), now.astimezone(zone)
     days = (today.date() - local.date()).days
-    mark = f" {local:%z}" if _is_twice(local) else ""
-    if days == 0 and moment <= now:
-        return f"{local:%H:%M}{mark}"
-    if 0 < days < 6:
-        return f"{local:%a %H:%M}{mark}"
-    return f"{local:%Y-%m-%d %H:%M}{mark}"
+    if days == 0 and moment <= now and not _is_twice(local):
+        return f"{local:%H:%M}"
+    if 0 < days < 6 and not _is_twice(local):
+        return f"{local:%a %H:%M}"
+    return written_in_full(moment, zone)
+
+
+def written_in_full(moment: datetime, zone: ZoneInfo) -> str:
+    """The spelling that means this moment whenever it is read, to the minute: 2017-06-23 17:05."""
+    local = moment.astimezone(zone)
+    return f"{local:%Y-%m-%d %H:%M}" + (f" {local:%z}" if _is_twice(local) else "")
 
 
 def _day(said: str, today: date, text: str) -> date:

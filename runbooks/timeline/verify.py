@@ -29,6 +29,13 @@ def verify_chain(incident_id: UUID) -> Verdict:
     return Verdict(count, previous)
 
 
+def fault_of(event: TimelineEvent) -> str:
+    """What is wrong with the seal of this one entry, or nothing; one query, for the entry before it."""
+    before = TimelineEvent.objects.filter(incident_id=event.incident_id, sequence=event.sequence - 1)
+    previous = before.values_list("hash", flat=True).first() if event.sequence > 1 else GENESIS
+    return "the entry before it is missing" if previous is None else _fault(event, event.sequence, previous)
+
+
 def _events(incident_id: UUID) -> Iterator[TimelineEvent]:
     return TimelineEvent.objects.filter(incident_id=incident_id).order_by("sequence").iterator(chunk_size=2000)
 
