@@ -11,6 +11,8 @@ from ir_portal.embedded import engines_for_command
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ir_portal.settings")
+    # A command has one thread, and a pool would still knock at the engines when they are stopped.
+    os.environ.setdefault("DATABASE_POOL", "0")
     with engines_for_command(sys.argv):
         execute_from_command_line(sys.argv)
 

@@ -54,10 +54,14 @@ def kept_secret(name: str, folder: Path) -> str:
 
 
 def database(url: str) -> dict[str, object]:
-    """A Django database entry, psycopg's pool included, from postgres://user:password@host:port/name."""
+    """A Django database entry from postgres://user:password@host:port/name, with a pool of DATABASE_POOL connections.
+
+    DATABASE_POOL=0 is without a pool, for a process with one thread.
+    """
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
         raise ImproperlyConfigured("DATABASE_URL must read postgres://user:password@host:port/name.")
+    size = integer("DATABASE_POOL", 10)
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.strip("/")),
@@ -65,5 +69,5 @@ def database(url: str) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(parts.port or 5432),
-        "OPTIONS": {"pool": {"min_size": 1, "max_size": integer("DATABASE_POOL", 10), "timeout": 10}},
+        "OPTIONS": {"pool": {"min_size": 1, "max_size": size, "timeout": 10}} if size else {},
     }
