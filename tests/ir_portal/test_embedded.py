@@ -279,3 +279,10 @@ def test_postgresql_never_runs_as_root_also_where_namespaces_are_refused(monkeyp
             server = Path(f"/proc/{pid_of(Path(outer, 'run', 'pg', 'postmaster.pid'))}")
             assert run_sql("SELECT 1") == [(1,)]
             assert server.stat().st_uid == (postgresql.NOBODY if os.geteuid() == 0 else os.geteuid())
+
+
+def test_a_user_without_a_name_is_told_the_mend_where_namespaces_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 123456)
+    monkeypatch.setattr(postgresql, "_may_unshare", lambda: False)
+    with pytest.raises(EngineError, match=r"user 123456, who has no name in /etc/passwd\.\nRun as a user who has one"):
+        postgresql._home()
