@@ -110,7 +110,7 @@ def _said(form: VerbForm, rows: list[tuple[str, str]]) -> dict[str, object]:
         "count": len(rows),
         "heading": f"{form.title} for {accounts}",
         "button": f"{form.button} for {accounts}",
-        "breakdown": ", ".join(f"{number(count)} {state.label.lower()}" for state, count in counted.most_common()),
+        "breakdown": "; ".join(f"{number(count)} {state.label.lower()}" for state, count in counted.most_common()),
         "named": logins[:NAMED_AT_MOST],
         "more": max(len(logins) - NAMED_AT_MOST, 0),
     }

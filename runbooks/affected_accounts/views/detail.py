@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from runbooks.access.http import PortalRequest, actor_of
-from runbooks.access.permissions import Actor
+from runbooks.access.permissions import Actor, require
 from runbooks.affected_accounts.models import AccountFact, AffectedAccount, ContactAttempt, FactKind, State
 from runbooks.affected_accounts.queries.story import (
     FactState,
@@ -48,6 +48,7 @@ def act(request: PortalRequest, reference: str, affected_id: int, verb: str) -> 
     account = affected_account(incident.pk, affected_id)
     if verb not in FORMS:
         raise Http404
+    require(actor, FORMS[verb].permission, incident.pk)
     form = FORMS[verb](request.POST, incident=incident, states={account.state}, now=at)
     if not form.is_valid():
         return _show(request, incident, account, actor, at, form, status=400)
