@@ -1,5 +1,6 @@
 """The notices of the story, delivered when they would have been, so that no worker sends a day's mail at once."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -54,6 +55,8 @@ def _sink() -> Iterator[None]:
     if settings.EMAIL_BACKEND != SMTP_BACKEND or not port_is_free(settings.EMAIL_PORT):
         yield
         return
+    # aiosmtpd tells of every line of every session.
+    logging.getLogger("mail.log").setLevel(logging.WARNING)
     controller = Controller(_Sink(folder("mail")), hostname="127.0.0.1", port=settings.EMAIL_PORT)
     controller.start()
     try:

@@ -24,7 +24,7 @@ from runbooks.presentation import plural
 from runbooks.timeline.models import TimelineEvent
 from runbooks.timeline.verify import Verdict, verify_chain
 
-# The nightly export had run before anybody noticed something.
+# The day’s export had run before anybody noticed something.
 IMPORTED_BEFORE = timedelta(hours=9)
 
 
@@ -75,7 +75,7 @@ def play(*, seed: int, accounts: int, at: datetime) -> Incident:
     import_file(
         actor=COMMAND_LINE,
         file=institution.as_csv(),
-        file_name="directory-nightly.csv",
+        file_name="directory-export.csv",
         at=at - LENGTH - IMPORTED_BEFORE,
     )
     users, sign_ins = make_users()

@@ -41,10 +41,10 @@ WAVES = (
     _wave(7, "7:40", "9:25", (7, 3, 1, 1), "list-07-imap.txt"),
     _wave(8, "9:35", "11:10", (7, 3, 1, 1), "list-08-second-copy.txt"),
     _wave(9, "11:40", "12:30", (4, 3, 1, 1), "list-09-second-copy.txt"),
-    _wave(10, "14:10", "15:10", (2, 2, 0, 1), "list-10-evening.txt"),
-    _wave(11, "23:20", "", (3, 0, 0, 2), "list-11-morning.txt"),
-    _wave(12, "25:15", "", (3, 0, 0, 3), "list-12-morning.txt"),
-    _wave(13, "26:05", "", (0, 0, 0, 3), "list-13-late-morning.txt"),
+    _wave(10, "14:10", "15:10", (2, 2, 0, 1), "list-10-second-copy.txt"),
+    _wave(11, "23:20", "", (3, 0, 0, 2), "list-11-second-day.txt"),
+    _wave(12, "25:15", "", (3, 0, 0, 3), "list-12-second-day.txt"),
+    _wave(13, "26:05", "", (0, 0, 0, 3), "list-13-second-day.txt"),
 )
 FALLEN = sum(wave.fallen for wave in WAVES)
 CONTAINED = sum(wave.fallen for wave in WAVES if wave.contained)

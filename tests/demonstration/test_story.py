@@ -83,7 +83,7 @@ def test_steps_stand_in_every_status_and_some_are_late_or_blocked(played: Incide
     assert {state.line.status for state in states} == set(Step.Status.values)
     assert {state.line.key for state in states if state.is_late} == {
         "reach-holder",
-        "added-contain-the-accounts-of-the-morning-lists",
+        "added-contain-the-accounts-of-lists-11-and-12",
     }
     assert any(state.is_blocked for state in states)
     assert any(state.line.is_added for state in states)

@@ -66,9 +66,9 @@ def _contained(holders: Sequence[Holder], wave: Wave, contained: timedelta, numb
 
 
 def _left_open(cast: Cast) -> list[Cue]:
-    """The lists of the morning: two accounts have all their facts but are not moved, one is not disabled yet."""
-    morning = cast.of(State.COMPROMISED)
-    early, late = morning[:3], morning[3:]
+    """The last lists: two accounts have all their facts but are not moved, one is not disabled yet."""
+    newest = cast.of(State.COMPROMISED)
+    early, late = newest[:3], newest[3:]
     disabled, revoked, checked, changed = WAY
     return [
         Cue(clock("23:31"), assigned(early, "directory", "security")),

@@ -272,9 +272,7 @@ TOLD = (
         "legal",
         begun="0:24",
         pieces=(
-            Piece(
-                "0:32", "reference", "National response team: NRT-4471, desk opened. Police: reference 0319 of today."
-            ),
+            Piece("0:32", "reference", "National response team: NRT-4471, desk opened. Police: reference 0319/17."),
         ),
         done="0:33",
     ),

@@ -50,7 +50,7 @@ SAID = (
     "Was told that we never ask for a password or a code.",
     "Names two delegates; both are on our list.",
     "Had a call from somebody offering help with the attack. Gave nothing away.",
-    "Remembers a sign-in prompt yesterday and refused it.",
+    "Remembers a sign-in prompt the day before and refused it.",
 )
 LEFT_WORD = ("Message with the office manager, without details.", "Asked to ring the desk on the printed number.", "")
 CONFIRMED_BY = (

@@ -16,9 +16,9 @@ def cues() -> Iterator[Cue]:
     yield added("22:45", "duty", SITUATION_REPORT, due="26:53")
     yield given("26:10", "duty", "added-situation-report-to-both-houses", "communications")
     yield from work(Work("added-situation-report-to-both-houses", "communications", begun="26:12"))
-    yield added("25:20", "duty", MORNING_LISTS, due="26:13")
-    yield given("25:21", "duty", "added-contain-the-accounts-of-the-morning-lists", "directory")
-    yield from work(Work("added-contain-the-accounts-of-the-morning-lists", "directory", begun="25:24"))
+    yield added("25:20", "duty", NEWEST_LISTS, due="26:13")
+    yield given("25:21", "duty", "added-contain-the-accounts-of-lists-11-and-12", "directory")
+    yield from work(Work("added-contain-the-accounts-of-lists-11-and-12", "directory", begun="25:24"))
     yield added("25:50", "duty", SECOND_STAGE, due="27:05")
     yield given("23:12", "duty", "determine-controllers", "protection")
 
@@ -200,11 +200,11 @@ SITUATION_REPORT = NewStep(
     evidence=("Report as sent, with its version",),
     two_person=True,
 )
-MORNING_LISTS = NewStep(
-    title="Contain the accounts of the morning lists",
+NEWEST_LISTS = NewStep(
+    title="Contain the accounts of lists 11 and 12",
     after="strip-admin-rights",
     role="identity",
-    instruction="Lists 11 and 12, account by account, by the steps from disabling to the second read-back.",
+    instruction="Account by account, by the steps from disabling to the second read-back.",
     depends_on=("build-account-list",),
     evidence=("Read-back for each account",),
 )

@@ -25,7 +25,7 @@ MISTAKES = (
     ("4:10", "Both sign-ins came through the mobile network the holder always uses. Their telephone shows them."),
     ("4:10", "A scanner in the post room still had the old password."),
     ("5:40", "Only the office gateway is in the log, at times when the holder was in the building."),
-    ("7:15", "The holder’s assistant signed in as delegate from home, as on every evening."),
+    ("7:15", "The holder’s assistant signed in as delegate from home, as on every working day."),
     ("7:15", "A telephone that was put away in a drawer retried an old password for weeks."),
     ("9:05", "The holder mistyped, then succeeded from the same mobile network one minute later."),
     ("10:50", "The list named this account for its neighbour’s rows: two lines of the log were read as one."),

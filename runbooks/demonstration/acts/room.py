@@ -33,11 +33,9 @@ def cues() -> Iterator[Cue]:
     yield Cue(clock("0:23"), _adds_auditor)
     yield Cue(clock("0:51"), _mends_address)
     yield Cue(clock("0:58"), _raises_severity)
-    yield Cue(clock("12:12"), _gives("duty", "deputy", Kind.LEAD, "night shift; everything open is on the steps page"))
-    yield Cue(
-        clock("12:13"), _gives("deputy", "duty", Kind.DEPUTY, "off until the morning, reached on the card’s number")
-    )
-    yield Cue(clock("22:40"), _gives("deputy", "duty", Kind.LEAD, "quiet night, restoration to be decided"))
+    yield Cue(clock("12:12"), _gives("duty", "deputy", Kind.LEAD, "second shift; everything open is on the steps page"))
+    yield Cue(clock("12:13"), _gives("deputy", "duty", Kind.DEPUTY, "off for ten hours, reached on the card’s number"))
+    yield Cue(clock("22:40"), _gives("deputy", "duty", Kind.LEAD, "quiet shift, restoration to be decided"))
     yield Cue(clock("22:41"), _gives("duty", "deputy", Kind.DEPUTY))
 
 

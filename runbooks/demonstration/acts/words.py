@@ -16,7 +16,7 @@ PARTS: Mapping[str, Callable[[Cast], Sequence[Holder]]] = {
     "escalated": lambda cast: cast.of(State.ESCALATED)[:1],
     "closed": lambda cast: cast.of(State.CLOSED),
     "watched": lambda cast: cast.of(State.WATCHED),
-    "morning": lambda cast: cast.of(State.COMPROMISED)[:3],
+    "newest": lambda cast: cast.of(State.COMPROMISED)[:3],
     "tried": lambda cast: cast.of(State.UNREACHABLE),
 }
 
