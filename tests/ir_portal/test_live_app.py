@@ -1,19 +1,16 @@
 """The server and the browser that browser tests stand on."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Page
 
+from tests.browser import fixtures
 from tests.browser.fixtures import LiveApp
 from tests.factories import make_user
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def test_the_portal_answers_over_http_with_its_style_sheet(live_app: LiveApp) -> None:
@@ -29,24 +26,42 @@ def test_chromium_sees_what_the_test_wrote_to_the_database(live_app: LiveApp, pa
     assert json.loads(page.inner_text("body"))["database"] == "answers"
 
 
-def run_pytest(**environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", "browser", __file__],
-        cwd=REPOSITORY,
-        env={**os.environ, "CHROMIUM": "/no/such/browser", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.fixture
+def config(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The part of pytest's configuration that the hooks use, on a machine without a browser."""
+    monkeypatch.setenv("CHROMIUM", "/no/such/browser")
+    monkeypatch.delenv("REQUIRE_BROWSER", raising=False)
+    deselected: list[pytest.Item] = []
+    hook = SimpleNamespace(pytest_deselected=lambda items: deselected.extend(items))
+    return SimpleNamespace(stash=pytest.Stash(), hook=hook, deselected=deselected)
 
 
-def test_without_a_browser_one_line_says_what_was_skipped_and_how_to_get_one() -> None:
-    said = run_pytest(REQUIRE_BROWSER="0").stdout.splitlines()
-    mend = "1 browser tests were skipped: no Chromium was found; get it with: apt-get install chromium"
-    assert len([line for line in said if mend in line]) == 1
+def item(*, browser: bool) -> Any:
+    return SimpleNamespace(get_closest_marker=lambda name: browser or None)
 
 
-def test_without_a_browser_that_is_required_the_tests_fail() -> None:
-    done = run_pytest(REQUIRE_BROWSER="1")
-    assert done.returncode == 4
-    assert "REQUIRE_BROWSER=1, but no Chromium was found" in done.stderr
+def test_without_a_browser_one_line_says_what_was_skipped_and_how_to_get_one(config: Any) -> None:
+    driven, plain, lines = item(browser=True), item(browser=False), []
+    items = [driven, plain]
+    fixtures.pytest_collection_modifyitems(config, items)
+    reporter: Any = SimpleNamespace(write_line=lambda line, **colour: lines.append(line))
+    fixtures.pytest_terminal_summary(reporter, config)
+
+    assert items == [plain]
+    assert config.deselected == [driven]
+    assert len(lines) == 1
+    assert lines[0].startswith("1 browser tests were skipped: no Chromium was found; get it with: apt-get install")
+
+
+def test_without_a_browser_that_is_required_the_run_fails(config: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUIRE_BROWSER", "1")
+    with pytest.raises(pytest.UsageError, match="REQUIRE_BROWSER=1, but no Chromium was found"):
+        fixtures.pytest_collection_modifyitems(config, [item(browser=True)])
+
+
+def test_browser_tests_come_after_all_others(config: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fixtures, "find_chromium", lambda: "/usr/bin/chromium")
+    driven, plain = item(browser=True), item(browser=False)
+    items = [driven, plain]
+    fixtures.pytest_collection_modifyitems(config, items)
+    assert items == [plain, driven]
