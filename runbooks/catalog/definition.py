@@ -38,6 +38,8 @@ AUTOMATIONS: Final = {
     "rotate_password": "D3-PR",
     "reissue_credential": "D3-RIC",
     "unlock_account": "D3-ULA",
+    "restrict_remote_access": "D3-UAP",
+    "restore_remote_access": "D3-RUAA",
 }
 
 # The dated facts of an affected account that can close a step for it, as its page names them.

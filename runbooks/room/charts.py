@@ -100,6 +100,8 @@ class BurnUp:
 WIDTH, HEIGHT = 1000, 300
 TICK_STEPS = (1, 2, 3, 6, 12, 24, 48, 96, 168)
 LINE_HEIGHT = 6.5
+# Per cent of the axis that a time like 12:00 takes.
+LEAST_GAP = 8.0
 
 
 def burn_up(points: Sequence[BurnUpPoint], start: datetime, now: datetime, zone: ZoneInfo) -> BurnUp | None:
@@ -172,11 +174,12 @@ def _x_ticks(start: datetime, now: datetime, zone: ZoneInfo) -> list[Tick]:
     local = start.astimezone(zone).replace(minute=0, second=0, microsecond=0)
     moment = local + timedelta(hours=(-local.hour) % min(step, 24))
     ticks: list[Tick] = []
-    day = None
+    day, room = None, 0.0
     while moment <= now:
         place = (moment - start).total_seconds() / 3600 / hours * 100
-        if 0 <= place <= 97:
-            words = f"{moment:%a %H:%M}" if moment.date() != day else f"{moment:%H:%M}"
+        words = f"{moment:%a %H:%M}" if moment.date() != day else f"{moment:%H:%M}"
+        if 0 <= place <= 97 and (not ticks or place - float(ticks[-1].place[:-1]) >= room):
+            room = LEAST_GAP * (2 if len(words) > 5 else 1)
             ticks.append(Tick(f"{place:.2f}%", words, is_optional=len(ticks) % 2 == 1))
             day = moment.date()
         moment = (moment.astimezone(ZoneInfo("UTC")) + timedelta(hours=step)).astimezone(zone)
