@@ -62,7 +62,7 @@ def _to_settle(incident: Incident, actor: Actor) -> list[Need]:
         )
     if can(actor, "import_affected") and (lines := unresolved_count(incident.pk)):
         address = reverse("accounts_unresolved", args=[reference])
-        title = f"{plural(lines, 'line')} of the lists name nobody for sure"
+        title = f"{plural(lines, 'line')} of the lists {'names' if lines == 1 else 'name'} nobody for sure"
         found.append(Need("warn", "wait", title, address, "Pick the account, or say that it is nobody.", "Settle"))
     if can(actor, "manage_people") and (notices := undelivered_count(incident.pk)):
         address = f"{reverse('notices', args=[reference])}?show=undelivered"
