@@ -1,28 +1,49 @@
 """Reading an incident's steps. Whatever the number of steps, evidence and accounts, a reading is a few queries."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from runbooks.access.models import User
 from runbooks.access.permissions import Actor
 from runbooks.containment.blocking import blockers, open_dependencies
 from runbooks.containment.models import Evidence, Step
-from runbooks.containment.progress import Progress, account_counts
+from runbooks.containment.progress import AccountCounts, Progress, account_counts
 from runbooks.errors import NotFoundError
 from runbooks.incidents.models import Incident
-from runbooks.incidents.queries import role_kinds_of
 from runbooks.timeline.models import TimelineEvent
 
 SOON = timedelta(hours=1)
 
 
+LINES = """
+SELECT step.id, step.key, step.number, step.phase, step.phase_title, step.title, step.role, step.scope,
+    step.depends_on, step.due_at, step.reversible_by, step.two_person, step.fact, step.tiers, step.is_added,
+    step.status, step.owner_id, owner.name, step.started_at, step.closed_at, step.closed_by, step.waived_reason,
+    EXISTS (
+        SELECT FROM runbooks_incidentrole held
+        WHERE held.incident_id = step.incident_id AND held.user_id = %s::bigint AND held.kind = step.role
+            AND held.until IS NULL
+    ),
+    jsonb_array_length(step.evidence_required),
+    (
+        SELECT count(DISTINCT piece.requirement) FROM runbooks_evidence piece
+        WHERE piece.step_id = step.id AND piece.withdrawn_at IS NULL
+            AND step.evidence_required @> jsonb_build_array(jsonb_build_object('key', piece.requirement))
+    )
+FROM runbooks_step step LEFT JOIN runbooks_user owner ON owner.id = step.owner_id
+WHERE step.incident_id = %s
+ORDER BY step.position
+"""
+
+
 class StepLine(NamedTuple):
-    """A step without its instruction: a plain row, because a list of forty is read on every page."""
+    """A step without its instruction: a plain row, because a list of forty is read for every view of it."""
 
     id: int
     key: str
@@ -34,8 +55,6 @@ class StepLine(NamedTuple):
     scope: str
     depends_on: list[str]
     due_at: datetime | None
-    deadline_label: str
-    evidence_required: list[dict[str, str]]
     reversible_by: str
     two_person: bool
     fact: str
@@ -48,7 +67,12 @@ class StepLine(NamedTuple):
     closed_at: datetime | None
     closed_by: str
     waived_reason: str
-    version: int
+    is_of_my_role: bool
+    """Whether the person who asks holds its role in the incident."""
+    evidence_asked: int
+    """Rules that ask for evidence."""
+    evidence_there: int
+    """Those of them that some evidence satisfies, however much of it."""
 
     @property
     def is_closed(self) -> bool:
@@ -58,13 +82,11 @@ class StepLine(NamedTuple):
         return self.due_at is not None and self.due_at < now and not self.is_closed
 
 
-_COLUMNS = tuple("owner__name" if name == "owner_name" else name for name in StepLine._fields)
-
-
-def step_lines(incident_id: UUID) -> list[StepLine]:
-    """All steps of the incident, in order, with their owners' names: one query."""
-    rows = Step.objects.filter(incident_id=incident_id).order_by("position").values_list(*_COLUMNS)
-    return [StepLine._make(row) for row in rows]
+def step_lines(incident_id: UUID, user_id: int | None = None) -> list[StepLine]:
+    """All steps of the incident, in order, as that person sees them: one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(LINES, [user_id, incident_id])
+        return [StepLine._make(row) for row in cursor.fetchall()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +101,6 @@ class StepState:
     is_late: bool
     is_mine: bool
     """Open, and the actor's own, or nobody's but of a role the actor holds in the incident."""
-    evidence_there: int
-    """Rules of the step that some evidence satisfies."""
     progress: Progress | None
     """Of a step for each account; None for a step of the incident."""
 
@@ -94,26 +114,13 @@ class StepState:
 
 
 def step_states(incident: Incident, actor: Actor, now: datetime) -> list[StepState]:
-    """Every step with its state, in four queries: steps, roles held, evidence, accounts."""
-    lines = step_lines(incident.pk)
-    satisfied = _satisfied(incident.pk)
+    """Every step with its state, in two queries: steps and accounts."""
+    lines = step_lines(incident.pk, actor.user_id)
     accounts = account_counts(incident.pk) if any(line.scope == Step.Scope.ACCOUNT for line in lines) else None
-    return [
-        replace(
-            state,
-            evidence_there=len(
-                satisfied.get(state.line.id, set()) & {rule["key"] for rule in state.line.evidence_required}
-            ),
-            progress=accounts.progress(state.line.fact, state.line.tiers)
-            if accounts and state.line.scope == Step.Scope.ACCOUNT
-            else None,
-        )
-        for state in _bare_states(lines, role_kinds_of(actor, incident.pk), actor, now)
-    ]
+    return _states(lines, accounts, actor, now)
 
 
-def _bare_states(lines: list[StepLine], roles: set[str], actor: Actor, now: datetime) -> list[StepState]:
-    """States without evidence and accounts, which cost a query each."""
+def _states(lines: Sequence[StepLine], accounts: AccountCounts | None, actor: Actor, now: datetime) -> list[StepState]:
     by_key = {line.key: line for line in lines}
     return [
         StepState(
@@ -121,32 +128,17 @@ def _bare_states(lines: list[StepLine], roles: set[str], actor: Actor, now: date
             waits_for=open_dependencies(line, by_key),
             blocked_by=blockers(line, by_key),
             is_late=line.is_late(now),
-            is_mine=not line.is_closed and _is_mine(line, roles, actor),
-            evidence_there=0,
-            progress=None,
+            is_mine=not line.is_closed and _is_mine(line, actor),
+            progress=accounts.progress(line.fact, line.tiers)
+            if accounts and line.scope == Step.Scope.ACCOUNT
+            else None,
         )
         for line in lines
     ]
 
 
-def _is_mine(line: StepLine, roles: set[str], actor: Actor) -> bool:
-    if line.owner_id is not None:
-        return line.owner_id == actor.user_id
-    return line.role in roles
-
-
-def _satisfied(incident_id: UUID) -> dict[int, set[str]]:
-    """For each step, the keys that evidence names: as many rows as there are rules, however much evidence there is."""
-    rows = (
-        Evidence.objects.filter(step__incident_id=incident_id, withdrawn_at__isnull=True)
-        .exclude(requirement="")
-        .values_list("step_id", "requirement")
-        .distinct()
-    )
-    found: dict[int, set[str]] = {}
-    for step_id, requirement in rows:
-        found.setdefault(step_id, set()).add(requirement)
-    return found
+def _is_mine(line: StepLine, actor: Actor) -> bool:
+    return line.is_of_my_role if line.owner_id is None else line.owner_id == actor.user_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +168,8 @@ def count_states(states: Iterable[StepState]) -> StepCounts:
 
 
 def counts(incident: Incident, actor: Actor, now: datetime) -> StepCounts:
-    """Two queries."""
-    return count_states(_bare_states(step_lines(incident.pk), role_kinds_of(actor, incident.pk), actor, now))
+    """One query."""
+    return count_states(_states(step_lines(incident.pk, actor.user_id), None, actor, now))
 
 
 def late_count(incident_id: UUID, now: datetime) -> int:
@@ -212,8 +204,8 @@ class DueSteps:
 
 
 def due_steps(incident: Incident, actor: Actor, now: datetime, limit: int = 8) -> DueSteps:
-    """What needs the actor now: their open steps that nothing blocks. Two queries."""
-    states = _bare_states(step_lines(incident.pk), role_kinds_of(actor, incident.pk), actor, now)
+    """What needs the actor now: their open steps that nothing blocks. One query."""
+    states = _states(step_lines(incident.pk, actor.user_id), None, actor, now)
     workable = [state for state in states if state.is_open and not state.is_blocked]
     mine = sorted((state for state in workable if state.is_mine), key=_urgency)
     soon = sum(state.line.due_at is not None and now <= state.line.due_at <= now + SOON for state in workable)
@@ -336,6 +328,20 @@ def possible_owners(incident_id: UUID) -> QuerySet[User]:
     return User.objects.filter(is_member, is_active=True).exclude(role="auditor").order_by("name", "pk")
 
 
-def instructions(incident_id: UUID) -> Mapping[str, str]:
-    """The instruction of every step by its key, for the printed checklist."""
-    return dict(Step.objects.filter(incident_id=incident_id).values_list("key", "instruction"))
+class StepText(NamedTuple):
+    """What a step says to whoever does it: Markdown, the labels of its evidence, how it is counted."""
+
+    instruction: str
+    evidence: list[str]
+    counted: str
+
+
+def step_texts(incident_id: UUID) -> Mapping[str, StepText]:
+    """The texts of every step by its key, for the printed checklist."""
+    rows = Step.objects.filter(incident_id=incident_id).values_list(
+        "key", "instruction", "evidence_required", "counted"
+    )
+    return {
+        key: StepText(instruction, [rule["label"] for rule in rules], counted)
+        for key, instruction, rules, counted in rows
+    }

@@ -48,9 +48,7 @@ class AddStepForm(forms.Form):
         widget=Textarea(rows=3),
     )
     depends_on = forms.MultipleChoiceField(
-        required=False,
-        label="Can start after",
-        widget=forms.SelectMultiple(attrs={"class": "input multiple", "size": 8}),
+        required=False, label="Can start after (optional)", widget=forms.CheckboxSelectMultiple
     )
     two_person = forms.BooleanField(required=False, label="Two people must agree on it")
 

@@ -14,7 +14,8 @@ from runbooks.containment.evidence_files import size_in_words
 from runbooks.containment.models import Evidence, Step
 from runbooks.containment.queries import StepState, entry_count, evidence_of, possible_owners, step_for
 from runbooks.containment.views.forms import AssignForm, CompleteForm, EvidenceForm, ReasonForm
-from runbooks.containment.views.rows import Mark, Wording, mark, queue_address
+from runbooks.containment.views.markup import Mark
+from runbooks.containment.views.rows import Wording, mark, queue_address
 from runbooks.presentation import clock, full_clock, plural
 
 JUST_NOW = timedelta(minutes=10)
@@ -98,16 +99,16 @@ def open_step(states: Sequence[StepState], wording: Wording, refused: Refused | 
     step = step_for(wording.incident.pk, state.line.key)
     pieces = evidence_of(step.pk)
     by_key = {other.line.key: other for other in states}
-    addresses = _addresses(step, wording)
+    addresses = _addresses(step, state, wording)
     return OpenStep(
         step=step,
         refused=refused,
-        requirements=_requirements(state, pieces, wording),
+        requirements=_requirements(step, state, pieces, wording),
         evidence=[_evidence_line(step, piece, wording, refused) for piece in pieces],
         evidence_head=_evidence_head(state),
-        forms=_forms(step, state, pieces, addresses, refused),
+        forms=_forms(step, pieces, addresses, refused),
         addresses=addresses,
-        cannot_complete=_cannot_complete(state, pieces),
+        cannot_complete=_cannot_complete(step, state, pieces),
         asks_reason=_asks_reason(state),
         said=_said(step, wording),
         depends_on=[_link(by_key[key], wording) for key in step.depends_on if key in by_key],
@@ -117,11 +118,11 @@ def open_step(states: Sequence[StepState], wording: Wording, refused: Refused | 
         entries=entry_count(step.pk),
         timeline=f"{reverse('timeline', args=[wording.incident.reference])}?step={step.number}",
         was_just_closed=_was_just_closed(step, wording),
-        hide=f"{wording.page}{wording.wanted.query(open='')}#step-{step.key}",
+        hide=f"{wording.page}{wording.filtered}#step-{step.key}",
     )
 
 
-def _addresses(step: Step, wording: Wording) -> dict[str, str]:
+def _addresses(step: Step, state: StepState, wording: Wording) -> dict[str, str]:
     if not wording.may_work:
         return {}
     verbs = ["evidence"]
@@ -131,7 +132,7 @@ def _addresses(step: Step, wording: Wording) -> dict[str, str]:
         is_own = step.owner_id == wording.actor.user_id
         may_act = is_own or step.owner_id is None or can(wording.actor, "waive_step")
         verbs += ["claim"] if step.owner_id is None else []
-        verbs += ["start"] if may_act and step.status == Step.Status.PENDING else []
+        verbs += ["start"] if may_act and step.status == Step.Status.PENDING and not state.is_blocked else []
         verbs += ["complete"] if may_act else []
         verbs += ["assign"] if can(wording.actor, "assign_step") else []
         verbs += ["waive"] if can(wording.actor, "waive_step") else []
@@ -140,7 +141,6 @@ def _addresses(step: Step, wording: Wording) -> dict[str, str]:
 
 def _forms(
     step: Step,
-    state: StepState,
     pieces: Sequence[Evidence],
     addresses: Mapping[str, str],
     refused: Refused | None,
@@ -148,7 +148,7 @@ def _forms(
     """A fresh form for each verb that asks something; the refused one as it was typed."""
     made: dict[str, forms.Form] = {}
     if "evidence" in addresses:
-        missing = [rule["key"] for rule in _missing(state, pieces)]
+        missing = [rule["key"] for rule in _missing(step, pieces)]
         made["evidence"] = EvidenceForm(step=step, missing=missing)
     if "complete" in addresses:
         made["complete"] = CompleteForm(step=step, verb="complete")
@@ -163,12 +163,12 @@ def _forms(
     return made
 
 
-def _missing(state: StepState, pieces: Sequence[Evidence]) -> list[dict[str, str]]:
+def _missing(step: Step, pieces: Sequence[Evidence]) -> list[dict[str, str]]:
     there = {piece.requirement for piece in pieces if piece.withdrawn_at is None}
-    return [rule for rule in state.line.evidence_required if rule["key"] not in there]
+    return [rule for rule in step.evidence_required if rule["key"] not in there]
 
 
-def _requirements(state: StepState, pieces: Sequence[Evidence], wording: Wording) -> list[Requirement]:
+def _requirements(step: Step, state: StepState, pieces: Sequence[Evidence], wording: Wording) -> list[Requirement]:
     line, progress = state.line, state.progress
     found = []
     if progress and progress.done is not None:
@@ -181,7 +181,7 @@ def _requirements(state: StepState, pieces: Sequence[Evidence], wording: Wording
                 queue_address(wording.incident, line) if progress.left else "",
             )
         )
-    for rule in line.evidence_required:
+    for rule in step.evidence_required:
         piece = next((one for one in pieces if one.requirement == rule["key"] and one.withdrawn_at is None), None)
         more = f"{clock(piece.added_at, wording.zone, wording.now)} by {piece.added_by}" if piece else ""
         found.append(Requirement(piece is not None, rule["label"], more))
@@ -189,8 +189,8 @@ def _requirements(state: StepState, pieces: Sequence[Evidence], wording: Wording
 
 
 def _evidence_head(state: StepState) -> str:
-    asked = len(state.line.evidence_required)
-    return f"Evidence, {state.evidence_there} of {asked} required" if asked else "Evidence, none required"
+    there, asked = state.line.evidence_there, state.line.evidence_asked
+    return f"Evidence, {there} of {asked} required" if asked else "Evidence, none required"
 
 
 def _evidence_line(step: Step, piece: Evidence, wording: Wording, refused: Refused | None) -> EvidenceLine:
@@ -226,7 +226,7 @@ def _withdraw_form(step: Step, piece: Evidence) -> ReasonForm:
 
 def _withdraw_address(step: Step, piece: Evidence, wording: Wording) -> str:
     address = reverse("step_evidence_withdraw", args=[wording.incident.reference, step.key, piece.pk])
-    return f"{address}{wording.wanted.query(open='')}"
+    return f"{address}{wording.filtered}"
 
 
 def _withdrawn(piece: Evidence, wording: Wording) -> str:
@@ -236,11 +236,11 @@ def _withdrawn(piece: Evidence, wording: Wording) -> str:
     return f"Withdrawn {at} by {piece.withdrawn_by}: {piece.withdrawn_reason}"
 
 
-def _cannot_complete(state: StepState, pieces: Sequence[Evidence]) -> str:
+def _cannot_complete(step: Step, state: StepState, pieces: Sequence[Evidence]) -> str:
     if state.waits_for:
         named = " and ".join(f"{other.number} {other.title}" for other in state.waits_for)
         return f"It can be completed after {named}."
-    if missing := _missing(state, pieces):
+    if missing := _missing(step, pieces):
         return f"It can be completed once its evidence is there: {plural(len(missing), 'piece')} missing."
     return ""
 
