@@ -147,7 +147,8 @@ def _greet(port: int) -> None:
         _say(f"\n{'Role':<16} {'User name':<24} Password")
         for person in json.loads(sign_ins.read_text(encoding="utf-8")):
             _say(f"{person['role']:<16} {person['username']:<24} {person['password']}")
-    _say("\nCtrl-C stops everything; the data stays.")
+    _say(f"\nMail sent: http://localhost:{port}/mail-sink/")
+    _say("Ctrl-C stops everything; the data stays.")
 
 
 @contextmanager
@@ -199,6 +200,7 @@ def main() -> int:
     try:
         port = _web_port()
         os.environ.setdefault("PORTAL_URL", f"http://localhost:{port}")
+        os.environ.setdefault("MAIL_SINK", "1")
         up(port)
     except KeyboardInterrupt:
         _say("Stopped.")
