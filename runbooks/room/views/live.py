@@ -16,6 +16,7 @@ from django.contrib.sessions.backends.cached_db import SessionStore
 from django.core.handlers.asgi import ASGIRequest
 from django.db import OperationalError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.views.decorators.http import require_safe
 
 from runbooks.access.http import PortalRequest, actor_of
 from runbooks.access.models import User
@@ -43,6 +44,7 @@ class Ear:
     session_key: str
 
 
+@require_safe
 async def stream(request: PortalRequest, incident_id: UUID) -> HttpResponseBase:
     """The stream; 404 to outsiders, 429 to too many streams of one person, 501 on a server that cannot stream."""
     actor = actor_of(request)
