@@ -12,6 +12,7 @@ from runbooks.containment.models import Evidence, Step
 from runbooks.containment.queries import deadlines, step_states
 from runbooks.incidents.models import Incident, IncidentRole
 from runbooks.notifications.models import Notification
+from runbooks.room.queries.header import header
 from runbooks.timeline.models import Lane, Pin, TimelineEvent
 from runbooks.timeline.verify import verify_chain
 from tests.demonstration.conftest import NOW, Told, told
@@ -158,6 +159,12 @@ def test_the_lead_was_handed_over_twice(played: Incident) -> None:
     leads = IncidentRole.objects.filter(incident=played, kind="lead").order_by("since")
     assert [str(role.user) for role in leads] == ["Duty coordinator", "Deputy coordinator", "Duty coordinator"]
     assert str(played.lead) == "Duty coordinator"
+
+
+def test_the_room_says_that_remote_access_is_restricted(played: Incident) -> None:
+    banner = header(played, NOW).banner
+    assert (banner.tone, banner.icon) == ("held", "lock")
+    assert "84 of 90 compromised accounts contained, 17 restored" in banner.rest
 
 
 def test_it_says_that_it_is_an_exercise(played: Incident) -> None:
