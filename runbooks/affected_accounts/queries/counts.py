@@ -1,6 +1,6 @@
 """Numbers of an incident's accounts, always counted from rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -78,7 +78,7 @@ def state_counts(incident_id: UUID) -> dict[State, int]:
     return {State(state): accounts for state, accounts in found}
 
 
-def grouped(states: dict[State, int]) -> GroupCounts:
+def grouped(states: Mapping[State, int]) -> GroupCounts:
     counted = {str(group): 0 for group in Group}
     for state, accounts in states.items():
         counted[GROUPS[state]] += accounts

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -12,8 +13,10 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet
 
 from runbooks.affected_accounts.models import AffectedAccount, FactKind, State, Tier
-from runbooks.affected_accounts.queries.counts import NEVER_TRIED, READY
+from runbooks.affected_accounts.queries.counts import NEVER_TRIED, READY, state_counts, unresolved_count
 from runbooks.affected_accounts.transitions import BACK_IN_USE, COMPROMISED_STATES, GROUPS, Group, fact_column
+from runbooks.incidents.models import Incident
+from runbooks.incidents.snapshot import at_head
 
 PAGE: Final = 50
 COMPROMISED: Final = "compromised"
@@ -93,7 +96,7 @@ class AccountRow:
     is_privileged: bool
     tier: str
     state: State
-    owner: str
+    owner_id: int | None
     changed_at: datetime
     facts: tuple[datetime | None, ...]
     contact_at: datetime | None
@@ -127,7 +130,7 @@ _COLUMNS: Final = (
     "is_privileged",
     "tier",
     "state",
-    "owner__name",
+    "owner_id",
     "changed_at",
     "rank",
     "last_contact_at",
@@ -196,6 +199,31 @@ def filter_counts(incident_id: UUID, wanted: AccountFilter) -> FilterCounts:
     return FilterCounts(found["total"], {kind: found[str(kind)] for kind in FactKind})
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """All that the page of accounts takes from the incident's rows."""
+
+    page: AccountPage
+    matched: FilterCounts
+    states: Mapping[State, int]
+    unresolved: int
+
+
+def table(incident: Incident, wanted: AccountFilter, *, sort: str = "work", after: str = "", before: str = "") -> Table:
+    """Four queries, or none while nothing in the incident changes: many people look at the same page."""
+
+    def read(incident_id: UUID) -> Table:
+        return Table(
+            account_page(incident_id, wanted, sort=sort, after=after, before=before),
+            filter_counts(incident_id, wanted),
+            state_counts(incident_id),
+            unresolved_count(incident_id),
+        )
+
+    asked = hashlib.sha256(repr((wanted, sort, after, before)).encode()).hexdigest()
+    return at_head(incident, f"accounts-table:{asked}", read)
+
+
 def selected_ids(incident_id: UUID, wanted: AccountFilter) -> list[int]:
     """Every account of a filter, not only of a page."""
     return list(narrowed(incident_id, wanted).order_by("id").values_list("id", flat=True))
@@ -223,7 +251,7 @@ def _row(values: dict[str, Any]) -> AccountRow:
         is_privileged=values["is_privileged"],
         tier=values["tier"],
         state=State(values["state"]),
-        owner=values["owner__name"] or "",
+        owner_id=values["owner_id"],
         changed_at=values["changed_at"],
         facts=tuple(values[fact_column(kind)] for kind in FactKind),
         contact_at=values["last_contact_at"],

@@ -2,31 +2,30 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
 from runbooks.access.http import PortalRequest, actor_of
 from runbooks.access.permissions import can
 from runbooks.affected_accounts.models import FactKind, State, Tier
-from runbooks.affected_accounts.queries import GroupCounts, grouped, state_counts, unresolved_count
+from runbooks.affected_accounts.queries import GroupCounts, grouped
 from runbooks.affected_accounts.queries.page import (
     COMPROMISED,
     CONTACTS,
     NOBODY,
     SORTS,
     AccountFilter,
-    account_page,
-    filter_counts,
+    table,
 )
 from runbooks.affected_accounts.transitions import GROUP_LABELS, Group
-from runbooks.affected_accounts.views.table import CHECKS, table_rows
-from runbooks.affected_accounts.views.verbs import allowed_verbs, members
-from runbooks.incidents.models import Incident
+from runbooks.affected_accounts.views.table import CHECKS, table_body
+from runbooks.affected_accounts.views.verbs import allowed_verbs, people_of
 from runbooks.incidents.queries import incident_for
 from runbooks.presentation import number, plural
 from runbooks.timeline.operations import now
@@ -44,12 +43,21 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """A list to choose from in the filter row; (value, label, is chosen)."""
+    """A list to choose from in the filter row. `options` is ready HTML: forty of them on every page."""
 
     name: str
     label: str
     any: str
-    options: list[tuple[str, str, bool]]
+    options: SafeString
+
+
+OPTION = '<option value="{}"{}>{}</option>'
+CHOSEN = mark_safe(" selected")
+
+
+def _select(name: str, label: str, any_: str, options: list[tuple[str, str]], chosen: str) -> Select:
+    marked = ((value, CHOSEN if value == chosen else "", said) for value, said in options)
+    return Select(name, label, any_, format_html_join("", OPTION, marked))
 
 
 @require_safe
@@ -59,18 +67,18 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
     wanted = AccountFilter.read(request.GET.dict())
     sort = request.GET.get("sort", "")
     sort = sort if sort in SORTS else "work"
-    found = account_page(
-        incident.pk, wanted, sort=sort, after=request.GET.get("after", ""), before=request.GET.get("before", "")
-    )
-    states = state_counts(incident.pk)
-    counts, matched = grouped(states), filter_counts(incident.pk, wanted)
+    read = table(incident, wanted, sort=sort, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
+    found, counts, matched = read.page, grouped(read.states), read.matched
+    people = people_of(incident)
+    verbs = [] if incident.is_over else [(form.verb, form.title) for form in allowed_verbs(actor)]
     links = Links(incident.reference, wanted, sort)
     context = {
         "incident": incident,
         "actor": actor,
         "now": at,
         "tab": "accounts",
-        "rows": table_rows(found.rows, incident.zone, at),
+        "rows": len(found.rows),
+        "body": table_body(found.rows, dict(people), incident.zone, at, choosable=bool(verbs)),
         "counts": counts,
         "total": matched.total,
         "heads": [(kind.value, *words, number(matched.facts[kind])) for kind, *words in CHECKS],
@@ -79,14 +87,14 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
         "sort": sort,
         "sorts": {name: links.to(sort=name) for name in SORTS},
         "segments": _segments(counts, wanted, links),
-        "selects": _selects(incident, states, wanted, sort),
+        "selects": _selects(people, read.states, wanted, sort),
         "tokens": _tokens(wanted, links),
         "next": links.to(after=found.after) if found.after else "",
         "previous": links.to(before=found.before) if found.before else "",
         "first": links.to() if found.before else "",
-        "verbs": [] if incident.is_over else [(form.verb, form.title) for form in allowed_verbs(actor)],
+        "verbs": verbs,
         "may_import": can(actor, "import_affected") and not incident.is_over,
-        "unresolved": unresolved_count(incident.pk),
+        "unresolved": read.unresolved,
         "caption": f"{plural(matched.total, 'account')}, {SORT_LABELS[sort].lower()}",
     }
     return render(request, "affected_accounts/list.html", context)
@@ -133,21 +141,20 @@ def _tokens(wanted: AccountFilter, links: Links) -> list[Link]:
     return tokens
 
 
-def _selects(incident: Incident, states: Mapping[State, int], wanted: AccountFilter, sort: str) -> list[Select]:
+def _selects(
+    people: list[tuple[int, str]], states: Mapping[State, int], wanted: AccountFilter, sort: str
+) -> list[Select]:
     present = [(state.value, f"{state.label} {number(states[state])}") for state in State if state in states]
-    people = [(str(pk), name) for pk, name in members(incident)]
+    owners = [(str(pk), name) for pk, name in people]
     contacts = [(value, label) for value, (label, _) in CONTACTS.items()]
     given: list[tuple[str, str, str, list[tuple[str, str]]]] = [
         ("state", "State", "Any state", present),
         ("missing", "Missing check", "Any check", [(kind.value, f"No: {kind.label.lower()}") for kind in FactKind]),
         ("contact", "Contact", "Any contact", contacts),
-        ("owner", "Owner", "Any owner", [(NOBODY, "Nobody"), *people]),
+        ("owner", "Owner", "Any owner", [(NOBODY, "Nobody"), *owners]),
         ("tier", "Tier", "Any tier", [(tier.value, f"Tier {tier.label}") for tier in Tier]),
     ]
-    parameters: dict[str, Any] = wanted.parameters()
-    selects = [
-        Select(name, label, any_, [(value, said, parameters.get(name) == value) for value, said in options])
-        for name, label, any_, options in given
-    ]
-    others = [(value, label, sort == value) for value, label in SORT_LABELS.items() if value != "work"]
-    return [*selects, Select("sort", "Sort by", SORT_LABELS["work"], others)]
+    parameters = wanted.parameters()
+    selects = [_select(name, label, any_, options, parameters.get(name, "")) for name, label, any_, options in given]
+    others = [(value, label) for value, label in SORT_LABELS.items() if value != "work"]
+    return [*selects, _select("sort", "Sort by", SORT_LABELS["work"], others, sort)]
