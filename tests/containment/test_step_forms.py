@@ -1,6 +1,7 @@
 """What the forms about a step do when they are posted."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -81,6 +82,21 @@ def test_a_reason_that_was_typed_is_not_lost_when_the_form_is_stale(
     assert "status <b>In progress</b>" in body
     assert f"owner <b>{responder.name}</b>" in body
     assert not Step.objects.get(pk=step.pk).is_closed
+
+
+def test_a_stale_form_can_be_sent_again_once_its_sender_has_seen_what_stands_now(
+    do: Do, step: Step, coordinator: User, responder: User, client_of: ClientOf
+) -> None:
+    shown = step.version
+    do("start", step, responder)
+    client = client_of(coordinator)
+    body = client.post(address(step, "waive"), {"version": shown, "reason": "Not needed"}).content.decode()
+    form = body[body.index('id="waive-box"') :]
+    version = re.search(r'name="version" value="(\d+)"', form)
+    assert version
+    again = client.post(address(step, "waive"), {"version": version[1], "reason": "Not needed"})
+    assert again.status_code == 302
+    assert Step.objects.get(pk=step.pk).waived_reason == "Not needed"
 
 
 def test_an_empty_reason_is_refused_at_its_field(step: Step, coordinator: User, client_of: ClientOf) -> None:

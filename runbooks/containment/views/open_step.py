@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django import forms
+from django.http import QueryDict
 from django.urls import reverse
 
 from runbooks.access.permissions import can
@@ -159,8 +160,17 @@ def _forms(
     if "reopen" in addresses:
         made["reopen"] = ReasonForm(step=step, verb="reopen", label="Why the step is reopened")
     if refused and refused.form and refused.verb in made:
-        made[refused.verb] = refused.form
+        made[refused.verb] = _seen(refused.form, step)
     return made
+
+
+def _seen(form: forms.Form, step: Step) -> forms.Form:
+    """The refused form beside the step as it stands now: sent again, it is from somebody who has seen that."""
+    data = QueryDict(mutable=True)
+    data.update({name: form.data.get(name) or "" for name in form.fields if name != "upload"})
+    data["version"] = str(step.version)
+    form.data = data
+    return form
 
 
 def _missing(step: Step, pieces: Sequence[Evidence]) -> list[dict[str, str]]:
@@ -225,8 +235,7 @@ def _withdraw_form(step: Step, piece: Evidence) -> ReasonForm:
 
 
 def _withdraw_address(step: Step, piece: Evidence, wording: Wording) -> str:
-    address = reverse("step_evidence_withdraw", args=[wording.incident.reference, step.key, piece.pk])
-    return f"{address}{wording.filtered}"
+    return wording.verb_address(step.key, f"evidence/{piece.pk}/withdraw")
 
 
 def _withdrawn(piece: Evidence, wording: Wording) -> str:

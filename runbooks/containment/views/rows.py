@@ -145,8 +145,12 @@ class Wording:
         return f"{self.page}{self.filtered}{'&' if self.filtered else '?'}open={key}#step-{key}"
 
     def verb_address(self, key: str, verb: str) -> str:
-        """Where a form about a step posts to; the filter goes along, so that the answer shows the same list."""
-        return f"{self.page}{key}/{verb}/{self.filtered}"
+        """Where a form about a step posts to.
+
+        The filter goes along, so that the answer shows the same list, and the step's place on the page, so that a
+        refusal is in sight.
+        """
+        return f"{self.page}{key}/{verb}/{self.filtered}#step-{key}"
 
 
 def phases(states: Sequence[StepState], wording: Wording) -> list[PhaseRows]:
