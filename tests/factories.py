@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from runbooks.access.models import Membership, Role, User
@@ -38,6 +39,7 @@ def add_member(incident: Incident, user: User) -> Membership:
     return Membership.objects.create(incident=incident, user=user, added_by="a test", added_at=incident.declared_at)
 
 
+@transaction.atomic
 def make_incident(*, lead: User | None = None, members: tuple[User, ...] = (), **changes: Any) -> Incident:
     """An open incident without steps, with entry #1; its lead and members are in it."""
     lead = lead or make_user()
@@ -114,8 +116,11 @@ def make_step(incident: Incident, **changes: Any) -> Step:
     return Step.objects.create(incident=incident, **fields)
 
 
-def make_entry(incident: Incident, summary: str = "Something happened", *, actor: Actor = COMMAND_LINE, **changes: Any) -> Any:
-    """An entry of the timeline, sealed like every other. Needs a transaction."""
+@transaction.atomic
+def make_entry(
+    incident: Incident, summary: str = "Something happened", *, actor: Actor = COMMAND_LINE, **changes: Any
+) -> Any:
+    """An entry of the timeline, sealed like every other."""
     at = changes.pop("at", None) or timezone.now()
     incident = Incident.objects.select_for_update().get(pk=incident.pk)
     return record(incident, Entry(changes.pop("kind", "entry.added"), summary, **changes), actor=actor, at=at)
