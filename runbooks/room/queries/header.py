@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.urls import reverse
 
 from runbooks.affected_accounts.queries import GroupCounts, group_counts
 from runbooks.containment.models import Step
 from runbooks.incidents.models import Incident
+from runbooks.incidents.snapshot import at_head
 from runbooks.presentation import clock, number, plural
 
 
@@ -41,14 +43,19 @@ class Header:
     tabs: list[Tab]
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What the header says of the incident's rows. `restricted`: number and time of the step that restricted access."""
+
+    steps: int
+    closed: int
+    restricted: tuple[str, datetime] | None
+    accounts: GroupCounts
+
+
 def header(incident: Incident, now: datetime) -> Header:
-    """Two queries, whatever the incident holds."""
-    steps = list(
-        Step.objects.filter(incident_id=incident.pk).values_list(
-            "key", "number", "status", "automation", "reversible_by", "closed_at"
-        )
-    )
-    counts = group_counts(incident.pk)
+    """No query while the incident stays as it is; three after a change, whatever the incident holds."""
+    counted = at_head(incident, "header", _count)
     end = incident.closed_at if incident.is_over and incident.closed_at else now
     hours, minutes = divmod(int((end - incident.declared_at).total_seconds()) // 60, 60)
     days, rest = divmod(hours, 24)
@@ -61,21 +68,14 @@ def header(incident: Incident, now: datetime) -> Header:
         if incident.is_over
         else f"since declared, {declared}"
     )
-    closed = sum(status in Step.CLOSED for _, _, status, *_ in steps)
-    return Header(
-        label,
-        *big,
-        *small,
-        banner=_banner(incident, steps, counts, now),
-        tabs=_tabs(incident, closed, len(steps), counts),
-    )
+    return Header(label, *big, *small, banner=_banner(incident, counted, now), tabs=_tabs(incident, counted))
 
 
-def _tabs(incident: Incident, closed: int, steps: int, counts: GroupCounts) -> list[Tab]:
+def _tabs(incident: Incident, counted: Counted) -> list[Tab]:
     entries = [
         ("overview", "Overview", "incident", ""),
-        ("steps", "Steps", "steps", f"{closed} of {steps}"),
-        ("accounts", "Accounts", "accounts", number(counts.total)),
+        ("steps", "Steps", "steps", f"{counted.closed} of {counted.steps}"),
+        ("accounts", "Accounts", "accounts", number(counted.accounts.total)),
         ("timeline", "Timeline", "timeline", number(incident.head_sequence)),
         ("people", "People", "incident_people", ""),
         ("notices", "Notices", "notices", ""),
@@ -86,15 +86,24 @@ def _tabs(incident: Incident, closed: int, steps: int, counts: GroupCounts) -> l
 StepRow = tuple[str, str, str, str, str, datetime | None]
 
 
-def _banner(incident: Incident, steps: list[StepRow], counts: GroupCounts, now: datetime) -> Banner:
+def _count(incident_id: UUID) -> Counted:
+    steps: list[StepRow] = list(
+        Step.objects.filter(incident_id=incident_id).values_list(
+            "key", "number", "status", "automation", "reversible_by", "closed_at"
+        )
+    )
+    closed = sum(status in Step.CLOSED for _, _, status, *_ in steps)
+    return Counted(len(steps), closed, _remote_access(steps), group_counts(incident_id))
+
+
+def _banner(incident: Incident, counted: Counted, now: datetime) -> Banner:
     """The precautions in force first, then how far the compromised accounts are."""
-    accounts = _accounts(counts)
-    restricted = _remote_access(steps)
-    if restricted is not None:
-        number_, since = restricted
+    accounts = _accounts(counted.accounts)
+    if counted.restricted is not None:
+        number_, since = counted.restricted
         said = f"Remote access is restricted since {clock(since, incident.zone, now)} (step {number_})."
         return Banner("held", "lock", said, accounts)
-    if counts.confirmed:
+    if counted.accounts.confirmed:
         return Banner("bad", "st-confirmed", accounts, "Remote access is not restricted.")
     return Banner("none", "unlock", "No access restrictions.", accounts)
 
