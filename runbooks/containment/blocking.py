@@ -47,6 +47,6 @@ def _is_under_way(other: Dependent) -> bool:
     return other.scope == Step.Scope.ACCOUNT and other.status == Step.Status.RUNNING
 
 
-def held_up_by(step: Dependent, steps: Iterable[S]) -> list[S]:
-    """The open steps that wait for this one."""
-    return [other for other in steps if step.key in other.depends_on and other.status not in Step.CLOSED]
+def held_up_by(step: S, steps: Iterable[S]) -> list[S]:
+    """The open steps that cannot be completed before this one is."""
+    return [other for other in steps if other.status not in Step.CLOSED and open_dependencies(other, {step.key: step})]

@@ -13,6 +13,7 @@ from runbooks.access.permissions import Actor, actor_for
 from runbooks.affected_accounts.models import AffectedAccount, FactKind, State, Tier
 from runbooks.affected_accounts.transitions import fact_at
 from runbooks.catalog.loader import load
+from runbooks.containment.blocking import held_up_by
 from runbooks.containment.models import Evidence
 from runbooks.containment.operations import NewEvidence, copy_runbook
 from runbooks.containment.progress import account_counts
@@ -166,3 +167,13 @@ def test_deadlines_say_how_much_of_the_time_is_used(incident: Incident) -> None:
     assert [deadline.was_late for deadline in found] == [True, False, False]
     assert [deadline.share for deadline in found] == [100, 100, 50]
     assert [deadline.is_waived for deadline in found] == [False, False, False]
+
+
+def test_a_step_holds_up_what_cannot_be_completed_before_it(incident: Incident, responder: User) -> None:
+    first = make_step(incident, scope="account", fact="data_loss_assessed", status="running", started_at=NOON)
+    make_step(incident, key="told", depends_on=[first.key])
+    make_step(incident, key="judged", scope="account", depends_on=[first.key])
+    make_step(incident, key="over", depends_on=[first.key], status="succeeded", closed_at=NOON)
+    states = states_by_key(incident, actor_for(responder))
+    lines = [state.line for state in states.values()]
+    assert [line.key for line in held_up_by(states[first.key].line, lines)] == ["judged"]

@@ -113,7 +113,7 @@ def open_step(states: Sequence[StepState], wording: Wording, refused: Refused | 
         asks_reason=_asks_reason(state),
         said=_said(step, wording),
         depends_on=[_link(by_key[key], wording) for key in step.depends_on if key in by_key],
-        holds_up=[_link(by_key[other.key], wording) for other in held_up_by(step, [one.line for one in states])],
+        holds_up=[_link(by_key[other.key], wording) for other in held_up_by(state.line, [one.line for one in states])],
         undone_by=_link(by_key[step.reversible_by], wording) if step.reversible_by in by_key else None,
         facts=_facts(step, wording),
         entries=entry_count(step.pk),
