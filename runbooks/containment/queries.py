@@ -16,6 +16,7 @@ from runbooks.containment.models import Evidence, Step
 from runbooks.containment.progress import AccountCounts, Progress, account_counts
 from runbooks.errors import NotFoundError
 from runbooks.incidents.models import Incident
+from runbooks.incidents.snapshot import at_head
 from runbooks.timeline.models import TimelineEvent
 
 SOON = timedelta(hours=1)
@@ -114,9 +115,11 @@ class StepState:
 
 
 def step_states(incident: Incident, actor: Actor, now: datetime) -> list[StepState]:
-    """Every step with its state, in two queries: steps and accounts."""
+    """Every step with its state, in two queries: steps, and accounts where they changed."""
     lines = step_lines(incident.pk, actor.user_id)
-    accounts = account_counts(incident.pk) if any(line.scope == Step.Scope.ACCOUNT for line in lines) else None
+    accounts = None
+    if any(line.scope == Step.Scope.ACCOUNT for line in lines):
+        accounts = at_head(incident, "accounts by tier", account_counts)
     return _states(lines, accounts, actor, now)
 
 
@@ -172,8 +175,14 @@ def counts(incident: Incident, actor: Actor, now: datetime) -> StepCounts:
     return count_states(_states(step_lines(incident.pk, actor.user_id), None, actor, now))
 
 
+def due_times(incident_id: UUID) -> list[datetime]:
+    """When the open steps are due, those with no set time left out: one query."""
+    steps = Step.objects.filter(incident_id=incident_id, due_at__isnull=False).exclude(status__in=Step.CLOSED)
+    return [due_at for due_at in steps.values_list("due_at", flat=True) if due_at is not None]
+
+
 def late_count(incident_id: UUID, now: datetime) -> int:
-    return Step.objects.filter(incident_id=incident_id, due_at__lt=now).exclude(status__in=Step.CLOSED).count()
+    return sum(due_at < now for due_at in due_times(incident_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,41 +264,44 @@ class Deadline:
     share: int
 
 
-def deadlines(incident: Incident, now: datetime) -> list[Deadline]:
-    """The incident's outside deadlines, the earliest first: one query."""
+class DeadlineStep(NamedTuple):
+    """What a deadline is worked out from."""
+
+    key: str
+    number: str
+    label: str
+    due_at: datetime
+    closed_at: datetime | None
+    status: str
+
+
+def deadline_steps(incident_id: UUID) -> list[DeadlineStep]:
+    """The steps whose time somebody outside set, the earliest first: one query."""
     steps = (
-        Step.objects.filter(incident_id=incident.pk, due_at__isnull=False)
+        Step.objects.filter(incident_id=incident_id, due_at__isnull=False)
         .exclude(deadline_label="")
         .order_by("due_at", "position")
         .values_list("key", "number", "deadline_label", "due_at", "closed_at", "status")
     )
-    return [
-        _deadline(incident, now, key, number, label, due_at, closed_at, status)
-        for key, number, label, due_at, closed_at, status in steps
-        if due_at is not None
-    ]
+    return [DeadlineStep._make(step) for step in steps]
 
 
-def _deadline(
-    incident: Incident,
-    now: datetime,
-    key: str,
-    number: str,
-    label: str,
-    due_at: datetime,
-    closed_at: datetime | None,
-    status: str,
-) -> Deadline:
-    whole, used = due_at - incident.declared_at, (closed_at or now) - incident.declared_at
+def deadlines(incident: Incident, now: datetime, steps: Sequence[DeadlineStep] | None = None) -> list[Deadline]:
+    """The incident's outside deadlines, the earliest first: one query where the steps are not given."""
+    return [_deadline(incident, now, step) for step in (deadline_steps(incident.pk) if steps is None else steps)]
+
+
+def _deadline(incident: Incident, now: datetime, step: DeadlineStep) -> Deadline:
+    whole, used = step.due_at - incident.declared_at, (step.closed_at or now) - incident.declared_at
     return Deadline(
-        key=key,
-        number=number,
-        label=label,
-        due_at=due_at,
-        closed_at=closed_at,
-        is_waived=status == Step.Status.SKIPPED,
-        is_late=closed_at is None and due_at < now,
-        was_late=closed_at is not None and due_at < closed_at and status == Step.Status.SUCCEEDED,
+        key=step.key,
+        number=step.number,
+        label=step.label,
+        due_at=step.due_at,
+        closed_at=step.closed_at,
+        is_waived=step.status == Step.Status.SKIPPED,
+        is_late=step.closed_at is None and step.due_at < now,
+        was_late=step.closed_at is not None and step.due_at < step.closed_at and step.status == Step.Status.SUCCEEDED,
         share=max(0, min(100, round(100 * used / whole))) if whole else 100,
     )
 

@@ -111,27 +111,18 @@ def burn_up(points: Sequence[BurnUpPoint], start: datetime, now: datetime, zone:
     top = _round_up(max(point.compromised for point in points))
     length = max((now - start).total_seconds(), 1.0)
 
-    def x(moment: datetime) -> float:
-        return min(max((moment - start).total_seconds() / length, 0), 1) * WIDTH
-
-    def y(count: int) -> float:
-        return HEIGHT - count / top * HEIGHT
-
     def path(counts: Sequence[int]) -> str:
-        marks, height = [f"M0 {HEIGHT}"], float(HEIGHT)
-        for point, count in zip(points, counts, strict=True):
-            marks.append(f"L{x(point.at):.1f} {height:.1f}L{x(point.at):.1f} {y(count):.1f}")
-            height = y(count)
-        return "".join([*marks, f"L{WIDTH} {height:.1f}"])
+        return _path(xs, [heights[count] for count in counts])
 
-    confirmed, contained = path([p.compromised for p in points]), path([p.contained for p in points])
-    backwards = "L".join(reversed(contained[1:].split("L")))
+    xs = [f"{min(max((point.at - start).total_seconds() / length, 0), 1) * WIDTH:.1f}" for point in points]
+    confirmed, contained, reset = ([getattr(p, name) for p in points] for name in ("compromised", "contained", "reset"))
+    heights = {count: f"{HEIGHT - count / top * HEIGHT:.1f}" for count in {0, *confirmed, *contained, *reset}}
     last = points[-1]
     return BurnUp(
-        confirmed=confirmed,
-        contained=contained,
-        reset=path([p.reset for p in points]),
-        area=f"{confirmed}L{backwards}Z",
+        confirmed=path(confirmed),
+        contained=path(contained),
+        reset=path(reset),
+        area=path(confirmed) + _back(xs, [heights[count] for count in (0, *contained)]),
         y_ticks=[Tick(f"{100 - share:.0f}%", str(round(top * share / 100))) for share in (0, 25, 50, 75, 100)],
         x_ticks=_x_ticks(start, now, zone),
         endings=_endings(last, top),
@@ -139,6 +130,23 @@ def burn_up(points: Sequence[BurnUpPoint], start: datetime, now: datetime, zone:
         widest=max(point.compromised - point.contained for point in points),
         table=_thinned(points),
     )
+
+
+def _path(xs: Sequence[str], ys: Sequence[str]) -> str:
+    """Stairs from the corner below: to each place across, then to its height."""
+    stairs, before = [f"M0 {HEIGHT}"], ""
+    for x, y in zip(xs, ys, strict=True):
+        if y != before:
+            stairs.append(f"H{x}V{y}")
+            before = y
+    return "".join([*stairs, f"H{WIDTH}"])
+
+
+def _back(xs: Sequence[str], ys: Sequence[str]) -> str:
+    """The same stairs from the right to the corner; `ys` begins with the height before the first place."""
+    stairs = [f"V{ys[-1]}"]
+    stairs += [f"H{x}V{before}" for x, before, y in zip(xs[::-1], ys[-2::-1], ys[:0:-1], strict=True) if before != y]
+    return "".join([*stairs, "Z"])
 
 
 def _round_up(count: int) -> int:

@@ -1,6 +1,7 @@
 """The few tags every page uses: icons, bars, moments, Markdown."""
 
 from datetime import datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import nh3
@@ -43,6 +44,7 @@ def sprite() -> str:
 
 
 @register.simple_tag
+@lru_cache(maxsize=512)
 def icon(name: str, tone: str = "") -> SafeString:
     """A mark from the sprite, hidden from screen readers: the word always stands beside it."""
     return format_html(

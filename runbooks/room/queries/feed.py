@@ -1,10 +1,14 @@
 """The newest lines of the timeline, as the overview shows them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db.models import F, Q
+from django.urls import reverse
 
 from runbooks.incidents.models import Incident
 from runbooks.presentation import clock
@@ -16,9 +20,22 @@ FRESH = timedelta(minutes=5)
 CUT_AT = 220
 
 
+class Entry(NamedTuple):
+    """What a line is said from."""
+
+    sequence: int
+    occurred_at: datetime
+    recorded_at: datetime
+    kind: str
+    lane: str
+    summary: str
+    actor: str
+    is_automated: bool
+
+
 @dataclass(frozen=True, slots=True)
 class FeedLine:
-    sequence: int
+    address: str
     iso: str
     time: str
     icon: str
@@ -28,24 +45,29 @@ class FeedLine:
     is_fresh: bool
 
 
-def feed(incident: Incident, now: datetime) -> list[FeedLine]:
+def newest_entries(incident_id: UUID) -> list[Entry]:
     """One query: the newest entries, of a burst its first."""
     rows = (
-        TimelineEvent.objects.filter(incident_id=incident.pk)
+        TimelineEvent.objects.filter(incident_id=incident_id)
         .filter(Q(burst__isnull=True) | Q(burst=F("sequence")))
         .order_by("-occurred_at", "-sequence")
         .values_list("sequence", "occurred_at", "recorded_at", "kind", "lane", "summary", "actor", "is_automated")[
             :LINES
         ]
     )
-    return [_line(row, incident.zone, now) for row in rows]
+    return [Entry._make(row) for row in rows]
 
 
-def _line(row: tuple[int, datetime, datetime, str, str, str, str, bool], zone: ZoneInfo, now: datetime) -> FeedLine:
-    sequence, occurred_at, recorded_at, kind, lane, summary, actor, is_automated = row
+def feed(incident: Incident, entries: Sequence[Entry], now: datetime) -> list[FeedLine]:
+    address = reverse("timeline", args=[incident.reference])
+    return [_line(entry, address, incident.zone, now) for entry in entries]
+
+
+def _line(entry: Entry, address: str, zone: ZoneInfo, now: datetime) -> FeedLine:
+    sequence, occurred_at, recorded_at, kind, lane, summary, actor, is_automated = entry
     icon, tone = mark_of(kind, lane)
     return FeedLine(
-        sequence=sequence,
+        address=f"{address}{sequence}/",
         iso=occurred_at.astimezone(zone).isoformat(timespec="minutes"),
         time=clock(occurred_at, zone, now),
         icon=icon,

@@ -1,5 +1,6 @@
 """What needs somebody now, in one incident: most dangerous first, each with its one next thing to do."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,11 +8,11 @@ from django.urls import reverse
 
 from runbooks.access.permissions import Actor, can
 from runbooks.affected_accounts.models import State
-from runbooks.affected_accounts.queries import contact_counts, ready_counts, unresolved_count
-from runbooks.containment.queries import Deadline, DueStep, deadlines, due_steps, late_count
+from runbooks.containment.queries import Deadline, DeadlineStep, DueStep, deadlines, due_steps
 from runbooks.incidents.models import Incident, IncidentRole
 from runbooks.notifications.queries import undelivered_count
 from runbooks.presentation import clock, plural, span, time_left
+from runbooks.room.queries.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +41,29 @@ class Needs:
     everyones_late: int
 
 
-def needs(incident: Incident, actor: Actor, now: datetime) -> Needs:
+def needs(incident: Incident, counted: Tally, actor: Actor, now: datetime) -> Needs:
+    """Two queries: the steps as this person sees them, and the notices, which no entry tells of."""
     due = due_steps(incident, actor, now)
     groups = []
-    if unsettled := _to_settle(incident, actor):
+    if unsettled := _to_settle(incident, counted, actor):
         groups.append(NeedGroup("To settle", len(unsettled), unsettled))
-    if ready := _ready(incident, actor):
+    if ready := _ready(incident, counted.ready, actor):
         groups.append(NeedGroup("Accounts that can move on", len(ready), ready))
     if due.mine:
-        steps = [_step(incident, step, now) for step in due.mine]
+        page = reverse("steps", args=[incident.reference])
+        steps = [_step(incident, step, page, now) for step in due.mine]
         groups.append(NeedGroup("Your steps", due.mine_total, steps))
-    return Needs(groups, late_count(incident.pk, now))
+    return Needs(groups, counted.late(now))
 
 
-def _to_settle(incident: Incident, actor: Actor) -> list[Need]:
+def _to_settle(incident: Incident, counted: Tally, actor: Actor) -> list[Need]:
     reference, found = incident.reference, []
     if incident.lead_id is None and can(actor, "manage_people"):
         address = reverse("incident_people", args=[reference])
         found.append(
             Need("user", "bad", "Nobody leads this incident", address, "Name a lead: somebody must decide.", "Name")
         )
-    if can(actor, "import_affected") and (lines := unresolved_count(incident.pk)):
+    if can(actor, "import_affected") and (lines := counted.unresolved):
         address = reverse("accounts_unresolved", args=[reference])
         title = f"{plural(lines, 'line')} of the lists {'names' if lines == 1 else 'name'} nobody for sure"
         found.append(Need("warn", "wait", title, address, "Pick the account, or say that it is nobody.", "Settle"))
@@ -72,7 +75,7 @@ def _to_settle(incident: Incident, actor: Actor) -> list[Need]:
             )
         )
     if can(actor, "log_contact"):
-        contact = contact_counts(incident.pk)
+        contact = counted.contact
         if contact.never_tried:
             address = f"{reverse('accounts', args=[reference])}?contact=never"
             title = f"{plural(contact.never_tried, 'holder')} never tried"
@@ -81,7 +84,7 @@ def _to_settle(incident: Incident, actor: Actor) -> list[Need]:
     return found
 
 
-def _ready(incident: Incident, actor: Actor) -> list[Need]:
+def _ready(incident: Incident, counts: Mapping[State, int], actor: Actor) -> list[Need]:
     """Accounts whose facts allow the next state."""
     if not can(actor, "assess_account"):
         return []
@@ -94,18 +97,18 @@ def _ready(incident: Incident, actor: Actor) -> list[Need]:
             "All facts for it are there.",
             "Show",
         )
-        for state, count in ready_counts(incident.pk).items()
+        for state, count in counts.items()
         if count and state != State.WATCHED
     ]
 
 
-def _step(incident: Incident, step: DueStep, now: datetime) -> Need:
+def _step(incident: Incident, step: DueStep, page: str, now: datetime) -> Need:
     icon, tone = ("overdue", "bad") if step.is_late else ("doing", "") if step.is_running else ("todo", "")
     when = ""
     if step.due_at:
         when = time_left(step.due_at, now) if step.is_late else clock(step.due_at, incident.zone, now)
     who = step.owner_name or f"{IncidentRole.Kind(step.role).label}, nobody has claimed it"
-    address = f"{reverse('steps', args=[incident.reference])}?open={step.key}#step-{step.key}"
+    address = f"{page}?open={step.key}#step-{step.key}"
     meta = who + (", needs two people" if step.two_person else "")
     return Need(icon, tone, f"{step.number} {step.title}", address, meta, when=when)
 
@@ -121,14 +124,15 @@ class DeadlineLine:
     show_track: bool
 
 
-def deadline_lines(incident: Incident, now: datetime) -> list[DeadlineLine]:
-    return [_deadline(incident, line, now) for line in deadlines(incident, now)]
+def deadline_lines(incident: Incident, steps: Sequence[DeadlineStep], now: datetime) -> list[DeadlineLine]:
+    page = reverse("steps", args=[incident.reference])
+    return [_deadline(incident, line, page, now) for line in deadlines(incident, now, steps)]
 
 
 SOON_SHARE = 90
 
 
-def _deadline(incident: Incident, line: Deadline, now: datetime) -> DeadlineLine:
+def _deadline(incident: Incident, line: Deadline, page: str, now: datetime) -> DeadlineLine:
     due = f"Due {clock(line.due_at, incident.zone, now)}"
     if line.closed_at:
         after = span(line.closed_at - incident.declared_at)
@@ -140,7 +144,7 @@ def _deadline(incident: Incident, line: Deadline, now: datetime) -> DeadlineLine
     else:
         tone, left = ("wait" if line.share >= SOON_SHARE else ""), span(line.due_at - now)
         meta = f"{due}, step {line.number}"
-    address = f"{reverse('steps', args=[incident.reference])}?open={line.key}#step-{line.key}"
+    address = f"{page}?open={line.key}#step-{line.key}"
     return DeadlineLine(
         line.label, address, tone, left, meta, line.share, show_track=not line.closed_at and not line.is_late
     )

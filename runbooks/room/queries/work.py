@@ -13,7 +13,7 @@ PAGE = 50
 # Open steps that are this person's, or nobody's but of a role they hold, in running incidents they are in. Written in
 # SQL because the top bar of every page asks it: to put it together anew took four times as long as to run it.
 MINE = """
-SELECT step.id FROM runbooks_step step
+FROM runbooks_step step
 JOIN runbooks_incident incident ON incident.id = step.incident_id AND incident.status <> ALL(%s)
 JOIN runbooks_membership member ON member.incident_id = incident.id AND member.user_id = %s AND member.ended_at IS NULL
 WHERE step.status <> ALL(%s) AND (
@@ -24,7 +24,8 @@ WHERE step.status <> ALL(%s) AND (
     )
 )
 """
-URGENT = ("SELECT count(*) FROM runbooks_step WHERE id IN (", MINE, ") AND (status = %s OR due_at <= %s)")
+URGENT = ("SELECT count(*)", MINE, "AND (step.status = %s OR step.due_at <= %s)")
+ALL = ("SELECT step.id", MINE)
 
 
 def _mine(actor: Actor) -> tuple[list[str], int, list[str]]:
@@ -35,14 +36,14 @@ def _mine(actor: Actor) -> tuple[list[str], int, list[str]]:
 def work_count(actor: Actor, now: datetime) -> int:
     """How many of them are in hand or due: what the top bar counts."""
     with connection.cursor() as cursor:
-        cursor.execute("".join(URGENT), [*_mine(actor), Step.Status.RUNNING, now])
+        cursor.execute(" ".join(URGENT), [*_mine(actor), Step.Status.RUNNING, now])
         return int(cursor.fetchone()[0])
 
 
 def my_work(actor: Actor) -> list[Step]:
     """The first steps of them, most urgent first."""
     with connection.cursor() as cursor:
-        cursor.execute(MINE, _mine(actor))
+        cursor.execute(" ".join(ALL), _mine(actor))
         mine = [pk for (pk,) in cursor.fetchall()]
     steps = Step.objects.filter(pk__in=mine).select_related("incident", "owner")
     return list(steps.order_by(F("due_at").asc(nulls_last=True), "incident_id", "position")[:PAGE])

@@ -7,13 +7,14 @@ from django.views.decorators.http import require_safe
 
 from runbooks.access.http import PortalRequest, actor_of
 from runbooks.access.permissions import can
-from runbooks.affected_accounts.queries import GroupCounts, burn_up, group_counts
+from runbooks.affected_accounts.queries import GroupCounts
 from runbooks.affected_accounts.transitions import GROUP_LABELS
 from runbooks.incidents.queries import incident_for
 from runbooks.presentation import clock
 from runbooks.room import charts
 from runbooks.room.queries.feed import feed
 from runbooks.room.queries.needs import deadline_lines, needs
+from runbooks.room.queries.tally import tally
 from runbooks.timeline.operations import now
 
 
@@ -21,7 +22,8 @@ from runbooks.timeline.operations import now
 def page(request: PortalRequest, reference: str) -> HttpResponse:
     actor, at = actor_of(request), now()
     incident = incident_for(actor, reference)
-    counts = group_counts(incident.pk)
+    counted = tally(incident)
+    counts = counted.groups
     start = min(incident.detected_at, incident.declared_at)
     end = incident.closed_at or at
     context = {
@@ -29,13 +31,13 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
         "actor": actor,
         "now": at,
         "tab": "overview",
-        "needs": needs(incident, actor, at),
+        "needs": needs(incident, counted, actor, at),
         "counts": counts,
         "counted_at": clock(at, incident.zone, at),
         "states": _states(incident.reference, counts),
-        "chart": charts.burn_up(burn_up(incident.pk), start, end, incident.zone) if counts.compromised else None,
-        "deadlines": deadline_lines(incident, at),
-        "feed": feed(incident, at),
+        "chart": charts.burn_up(counted.burn_up, start, end, incident.zone) if counts.compromised else None,
+        "deadlines": deadline_lines(incident, counted.deadlines, at),
+        "feed": feed(incident, counted.entries, at),
         "may_work": can(actor, "work_steps"),
         "may_import": can(actor, "import_affected"),
         "may_add_entry": can(actor, "add_entry"),

@@ -1,0 +1,56 @@
+"""What the overview counts of an incident's rows, in one value that is kept until the incident changes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from runbooks.affected_accounts.models import State
+from runbooks.affected_accounts.queries import (
+    BurnUpPoint,
+    ContactCounts,
+    GroupCounts,
+    burn_up,
+    contact_counts,
+    group_counts,
+    ready_counts,
+    unresolved_count,
+)
+from runbooks.containment.queries import DeadlineStep, deadline_steps, due_times
+from runbooks.incidents.models import Incident
+from runbooks.incidents.snapshot import at_head
+from runbooks.room.queries.feed import Entry, newest_entries
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """`due` are the due times of all open steps; what is late of them depends on the clock."""
+
+    groups: GroupCounts
+    burn_up: list[BurnUpPoint]
+    contact: ContactCounts
+    ready: dict[State, int]
+    unresolved: int
+    due: list[datetime]
+    deadlines: list[DeadlineStep]
+    entries: list[Entry]
+
+    def late(self, now: datetime) -> int:
+        return sum(at < now for at in self.due)
+
+
+def tally(incident: Incident) -> Tally:
+    """No query while the incident stays as it is; nine after a change, whatever the incident holds."""
+    return at_head(incident, "overview", _count)
+
+
+def _count(incident_id: UUID) -> Tally:
+    return Tally(
+        groups=group_counts(incident_id),
+        burn_up=burn_up(incident_id),
+        contact=contact_counts(incident_id),
+        ready=ready_counts(incident_id),
+        unresolved=unresolved_count(incident_id),
+        due=due_times(incident_id),
+        deadlines=deadline_steps(incident_id),
+        entries=newest_entries(incident_id),
+    )
