@@ -73,13 +73,23 @@ def _parameters(database: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(running_engines: None, django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """Let transactional tests empty the tables: TRUNCATE of the sealed timeline is refused by a trigger."""
+def django_db_setup(running_engines: None, django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Let transactional tests empty the tables: TRUNCATE of the sealed timeline is refused by a trigger.
+
+    At the end, connections that a server thread left behind are closed from outside, or the database could not go.
+    """
     find = "SELECT 1 FROM pg_trigger WHERE tgname = 'timeline_refuses_truncate'"
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(find)
         if cursor.fetchone():
             cursor.execute("ALTER TABLE runbooks_timelineevent DISABLE TRIGGER timeline_refuses_truncate")
+    yield
+    with django_db_blocker.unblock():
+        connection.close()
+        connection.close_pool()
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+    with psycopg.connect(**_parameters("postgres"), autocommit=True) as session:
+        session.execute(others, [connection.settings_dict["NAME"]])
 
 
 @pytest.fixture(autouse=True)

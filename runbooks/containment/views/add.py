@@ -26,7 +26,7 @@ class AddStepForm(forms.Form):
     """A step in the words of whoever needs it."""
 
     title = forms.CharField(
-        max_length=TITLE_MAX, label="What is to be done", help_text="Begin with a verb.", widget=TextInput(autofocus="")
+        max_length=TITLE_MAX, label="What is to be done", help_text="Begin with a verb.", widget=TextInput()
     )
     after = forms.ChoiceField(label="Stands after", widget=forms.Select(attrs={"class": "select"}))
     role = forms.ChoiceField(

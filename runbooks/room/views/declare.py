@@ -25,7 +25,7 @@ class DeclarationForm(forms.Form):
     title = forms.CharField(
         max_length=200,
         help_text="As people will say it: Password guessing on staff mail.",
-        widget=TextInput(autofocus=""),
+        widget=TextInput(),
     )
     severity = forms.TypedChoiceField(
         coerce=int,
