@@ -1,7 +1,7 @@
 """The form of an entry, and moments as its fields take them."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -20,7 +20,8 @@ from runbooks.timeline.moments import Moment, UnreadableMomentError, parse
 from runbooks.timeline.operations import now
 
 LANES = [(lane.value, lane.label) for lane in (Lane.NOTE, Lane.DECISION, Lane.CONTACT, Lane.DETECTION, Lane.ACTION)]
-Steps = Sequence[tuple[int, str, str]]
+# (id, number, title), in order.
+Steps = tuple[tuple[int, str, str], ...]
 
 
 class EntryForm(forms.Form):
@@ -100,6 +101,6 @@ def fields_html(form: EntryForm, *, may_pin: bool) -> SafeString:
 
 
 @lru_cache(maxsize=64)
-def blank_fields_html(steps: tuple[tuple[int, str, str], ...], *, may_pin: bool) -> SafeString:
+def blank_fields_html(steps: Steps, *, may_pin: bool) -> SafeString:
     """The empty form follows from the steps alone; making it anew takes as long as the rest of the page."""
     return fields_html(EntryForm(steps), may_pin=may_pin)

@@ -1,6 +1,8 @@
 """The timeline: what happened, when, by whom, and the form that adds to it."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
@@ -16,6 +18,7 @@ from runbooks.access.permissions import can
 from runbooks.containment.models import Step
 from runbooks.incidents.models import Incident
 from runbooks.incidents.queries import incident_for
+from runbooks.incidents.snapshot import at_head
 from runbooks.presentation import clock, full_clock, number, plural
 from runbooks.room.operations.entries import CannotWriteEntryError, add_entry
 from runbooks.room.views.entry_form import LANES, EntryForm, Steps, blank_fields_html, fields_html
@@ -47,7 +50,7 @@ def add(request: PortalRequest, reference: str) -> HttpResponse:
     if request.method != "POST":
         return HttpResponseRedirect(f"{reverse('timeline', args=[incident.reference])}{_query(request)}")
     # A quick note has a text and nothing else.
-    form = EntryForm(_steps(incident), incident.zone, at, {"lane": Lane.NOTE.value, **request.POST.dict()})
+    form = EntryForm(_steps(incident.pk), incident.zone, at, {"lane": Lane.NOTE.value, **request.POST.dict()})
     if form.is_valid():
         try:
             event = add_entry(incident_id=incident.pk, text=form.text(), actor=actor, at=at)
@@ -70,14 +73,26 @@ def _next(request: PortalRequest, incident: Incident) -> str:
     return reverse("timeline", args=[incident.reference])
 
 
-def _steps(incident: Incident) -> Steps:
-    return list(Step.objects.filter(incident_id=incident.pk).order_by("position").values_list("pk", "number", "title"))
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What stands on the page whichever entries are shown: the steps to choose from, the key events."""
+
+    steps: Steps
+    key_events: list[queries.KeyEvent]
+
+
+def _beside(incident_id: UUID) -> Beside:
+    return Beside(_steps(incident_id), queries.key_events(incident_id))
+
+
+def _steps(incident_id: UUID) -> Steps:
+    return tuple(Step.objects.filter(incident_id=incident_id).order_by("position").values_list("pk", "number", "title"))
 
 
 def _show(request: PortalRequest, incident: Incident, at: datetime, form: EntryForm | None = None) -> HttpResponse:
     actor = actor_of(request)
-    steps = _steps(incident)
-    numbers = {pk: step_number for pk, step_number, _ in steps}
+    beside = at_head(incident, "beside the timeline", _beside)
+    numbers = {pk: step_number for pk, step_number, _ in beside.steps}
     asked = read(request.GET, incident, at, numbers)
     found = queries.page(
         incident.pk,
@@ -89,7 +104,7 @@ def _show(request: PortalRequest, incident: Incident, at: datetime, form: EntryF
     )
     base = reverse("timeline", args=[incident.reference])
     may_add, may_pin = can(actor, "add_entry"), can(actor, "pin_entry")
-    blank = blank_fields_html(tuple(steps), may_pin=may_pin) if may_add else ""
+    blank = blank_fields_html(beside.steps, may_pin=may_pin) if may_add else ""
     context = {
         "incident": incident,
         "actor": actor,
@@ -107,10 +122,10 @@ def _show(request: PortalRequest, incident: Incident, at: datetime, form: EntryF
         "people": _people(incident),
         "kind_label": label_of(asked.filter.kind, Lane.NOTE) if asked.filter.kind else "",
         "form_fields": blank if form is None else fields_html(form, may_pin=may_pin),
-        "key_events": _key_events(incident, at),
+        "key_events": _key_events(beside.key_events, incident, at),
         "new_entries": _new_entries(request, incident, asked),
-        "previous_page": _beside(request, found, 0) if found.has_previous else "",
-        "next_page": _beside(request, found, -1) if found.has_next else "",
+        "previous_page": _page_beside(request, found, 0) if found.has_previous else "",
+        "next_page": _page_beside(request, found, -1) if found.has_next else "",
         "printed": PRINTED,
         "print_words": _print_words(incident, asked),
         "head": f"{incident.head_hash[:32]} {incident.head_hash[32:]}",
@@ -136,14 +151,14 @@ def _people(incident: Incident) -> list[tuple[str, str]]:
     return [(str(pk), name) for pk, name in members.values_list("user_id", "user__name")]
 
 
-def _key_events(incident: Incident, at: datetime) -> list[dict[str, object]]:
+def _key_events(pinned: list[queries.KeyEvent], incident: Incident, at: datetime) -> list[dict[str, object]]:
     return [
         {
             "sequence": event.sequence,
             "time": clock(event.occurred_at, incident.zone, at),
             "summary": event.summary if len(event.summary) <= 90 else f"{event.summary[:87].rsplit(' ', 1)[0]} ...",
         }
-        for event in queries.key_events(incident.pk)
+        for event in pinned
     ]
 
 
@@ -156,7 +171,7 @@ def _new_entries(request: PortalRequest, incident: Incident, asked: Asked) -> st
     return plural(count, "new entry", "new entries") if count else ""
 
 
-def _beside(request: PortalRequest, found: queries.Page, place: int) -> str:
+def _page_beside(request: PortalRequest, found: queries.Page, place: int) -> str:
     """The address of the page before the first row, or after the last."""
     parameters = request.GET.copy()
     for name in ("after", "before"):

@@ -1,15 +1,19 @@
 """The swimlanes of the timeline page: what is drawn, and the days it can be narrowed to."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+
 from runbooks.incidents.models import Incident
 from runbooks.timeline.histogram import DAY, extent, histogram
 from runbooks.timeline.queries import Filter
 from runbooks.timeline.queries.entries import QUARTER
-from runbooks.timeline.swimlanes import Swimlanes, draw
+from runbooks.timeline.swimlanes import draw
 
 # More days than these are reached by the day before and after.
 DAY_LINKS = 7
@@ -20,18 +24,26 @@ def lanes(incident: Incident, wanted: Filter, drawn: str) -> dict[str, object]:
 
     The context of the template: swimlanes (None without entries), drawn, days.
     """
-    drawing = _drawing(incident.pk, incident.head_sequence, incident.time_zone, drawn, wanted.start, wanted.end)
-    if drawing is None:
-        return {"swimlanes": None, "drawn": drawn, "days": []}
-    whole, swimlanes = drawing
-    return {"swimlanes": swimlanes, "drawn": drawn, "days": _days(whole, drawn, incident.zone)}
+    drawing = _drawing(incident.pk, incident.head_hash, incident.time_zone, drawn, wanted.start, wanted.end)
+    days = _days(drawing.whole, drawn, incident.zone) if drawing else []
+    return {"swimlanes": drawing, "drawn": drawn, "days": days}
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """The plot and its table as HTML, how long a bar is, and the incident's first and last moment."""
+
+    plot: SafeString
+    table: SafeString
+    bar: str
+    whole: tuple[datetime, datetime]
 
 
 @lru_cache(maxsize=128)
 def _drawing(
-    incident_id: UUID, head_sequence: int, time_zone: str, drawn: str, start: datetime | None, end: datetime | None
-) -> tuple[tuple[datetime, datetime], Swimlanes] | None:
-    """Kept until the next entry: nothing but entries changes the bins, and the head counts them. Two queries."""
+    incident_id: UUID, head_hash: str, time_zone: str, drawn: str, start: datetime | None, end: datetime | None
+) -> Drawing | None:
+    """Kept until the next entry: nothing but entries changes the bins, and each entry has another hash. Two queries."""
     whole, zone = extent(incident_id), ZoneInfo(time_zone)
     if whole is None:
         return None
@@ -41,7 +53,10 @@ def _drawing(
     elif (day := _day(drawn, zone)) is not None:
         begins, ends = day
     counted = histogram(incident_id, begins, max(ends, begins + QUARTER), zone)
-    return whole, draw(counted, (start, end), zone)
+    swimlanes = draw(counted, (start, end), zone)
+    context = {"swimlanes": swimlanes, "is_chosen": bool(start or end)}
+    plot = render_to_string("room/_lanes_plot.html", context)
+    return Drawing(plot, render_to_string("room/_lanes_table.html", context), swimlanes.width_words, whole)
 
 
 def _day(text: str, zone: ZoneInfo) -> tuple[datetime, datetime] | None:

@@ -9,10 +9,11 @@ from uuid import UUID
 from django.db import connection
 
 from runbooks.errors import NotFoundError
-from runbooks.timeline.models import Pin, TimelineBin, TimelineEvent
+from runbooks.timeline.models import Pin, TimelineEvent
 
 KEY_EVENTS = 40
 QUARTER = timedelta(minutes=15)
+COUNTS = "SELECT starts_at, entries FROM runbooks_timelinebin WHERE incident_id = %s AND starts_at = ANY(%s)"
 CHAIN_OF_CORRECTIONS = """
 WITH RECURSIVE chain AS (
     SELECT sequence FROM runbooks_timelineevent WHERE incident_id = %s AND corrects = %s
@@ -65,7 +66,8 @@ def hour_counts(incident_id: UUID, hours: Sequence[datetime]) -> dict[datetime, 
     """How many entries each of these hours holds, from the quarters that `record` keeps."""
     quarters = {hour + quarter * QUARTER: hour for hour in hours for quarter in range(4)}
     counted: Counter[datetime] = Counter()
-    bins = TimelineBin.objects.filter(incident_id=incident_id, starts_at__in=quarters)
-    for starts_at, entries in bins.values_list("starts_at", "entries"):
-        counted[quarters[starts_at]] += entries
+    with connection.cursor() as cursor:
+        cursor.execute(COUNTS, [incident_id, list(quarters)])
+        for starts_at, entries in cursor.fetchall():
+            counted[quarters[starts_at]] += entries
     return dict(counted)
