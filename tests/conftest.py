@@ -24,7 +24,7 @@ from pytest_django import DjangoDbBlocker
 from ir_portal.celery import app
 from ir_portal.embedded import EngineError, engines
 
-pytest_plugins = ["tests.browser.fixtures", "tests.personas"]
+pytest_plugins = ["tests.browser.fixtures", "tests.browser.people", "tests.personas"]
 
 
 # The engines

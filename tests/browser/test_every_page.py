@@ -1,19 +1,16 @@
 """What holds on every page: no accessibility violation, light and dark; no sideways scroll at 360 px; no error in the
 console, which is where the content security policy speaks."""
 
-from collections.abc import Iterator
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.core.management import call_command
-from playwright.sync_api import Browser, Page
 
 from runbooks.access.models import User
 from runbooks.affected_accounts.models import AffectedAccount
 from runbooks.directory.models import Account
 from runbooks.incidents.models import Incident
 from tests.browser.fixtures import LiveApp
-from tests.browser.people import sign_in
+from tests.browser.people import PageOf
 
 pytestmark = pytest.mark.browser
 ROOM = "/incidents/{reference}"
@@ -53,7 +50,7 @@ PAGES = [
 
 
 @pytest.fixture
-def addresses(live_app: LiveApp) -> Iterator[list[str]]:
+def addresses(live_app: LiveApp) -> list[str]:
     """Every page, filled by the demonstration."""
     call_command("demo", accounts=300, verbosity=0)
     known = {
@@ -61,41 +58,31 @@ def addresses(live_app: LiveApp) -> Iterator[list[str]]:
         "affected": AffectedAccount.objects.filter(state="contained").first().pk,  # type: ignore[union-attr]
         "account": Account.objects.first().pk,  # type: ignore[union-attr]
     }
-    yield [path.format(**known) for path in PAGES]
+    return [path.format(**known) for path in PAGES]
 
 
 def coordinator() -> User:
     return User.objects.filter(role="coordinator").order_by("pk")[0]
 
 
-def open_page(browser: Browser, live_app: LiveApp, *, scheme: str = "light", width: int = 1280) -> Page:
-    context = browser.new_context(
-        viewport={"width": width, "height": 900},
-        color_scheme="dark" if scheme == "dark" else "light",
-        base_url=live_app.url,
-    )
-    sign_in(context, coordinator(), live_app.url)
-    return context.new_page()
-
-
-def test_no_page_breaks_a_rule_of_axe_or_speaks_in_the_console(
-    addresses: list[str], browser: Browser, live_app: LiveApp
-) -> None:
-    axe, found = Axe(), []
+def test_no_page_breaks_a_rule_of_axe_or_speaks_in_the_console(addresses: list[str], page_of: PageOf) -> None:
+    axe = Axe()
+    found: list[str] = []
+    spoken: list[str] = []
     for scheme in ("light", "dark"):
-        page = open_page(browser, live_app, scheme=scheme)
-        page.on("console", lambda message: found.append(f"{page.url}: {message.text}") if message.type == "error" else None)
+        page = page_of(coordinator(), color_scheme=scheme)
+        page.on("console", lambda message: spoken.append(f"{message.type}: {message.text}"))
         for address in addresses:
             page.goto(address)
             for violation in axe.run(page).response["violations"]:
                 targets = [node["target"] for node in violation["nodes"][:3]]
                 found.append(f"{scheme} {address}: {violation['id']} {targets}")
-        page.context.close()
-    assert [line for line in found if "404 (Not Found)" not in line] == []
+    errors = [line for line in spoken if line.startswith("error") and "404 (Not Found)" not in line]
+    assert (found, errors) == ([], [])
 
 
-def test_no_page_scrolls_sideways_on_a_small_phone(addresses: list[str], browser: Browser, live_app: LiveApp) -> None:
-    page = open_page(browser, live_app, width=360)
+def test_no_page_scrolls_sideways_on_a_small_phone(addresses: list[str], page_of: PageOf) -> None:
+    page = page_of(coordinator(), viewport={"width": 360, "height": 740})
     wide = {}
     for address in addresses:
         page.goto(address)
@@ -106,9 +93,9 @@ def test_no_page_scrolls_sideways_on_a_small_phone(addresses: list[str], browser
 
 
 def test_every_page_has_one_main_heading_a_title_and_a_way_past_the_navigation(
-    addresses: list[str], browser: Browser, live_app: LiveApp
+    addresses: list[str], page_of: PageOf
 ) -> None:
-    page = open_page(browser, live_app)
+    page = page_of(coordinator())
     for address in addresses:
         page.goto(address)
         assert page.locator("h1").count() == 1, address
