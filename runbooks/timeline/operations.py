@@ -54,32 +54,52 @@ class Entry:
 
 
 def record(incident: Chained, entry: Entry, *, actor: Actor, at: datetime) -> TimelineEvent:
-    """Append one entry, in the transaction of the change it tells of. `at` is when it is recorded."""
-    return record_many(incident, [entry], actor=actor, at=at)[0]
-
-
-def record_many(incident: Chained, entries: Sequence[Entry], *, actor: Actor, at: datetime) -> list[TimelineEvent]:
-    """Append entries in order; several at once, and runs of an automated actor, are a burst, shown as one line.
+    """Append one entry, in the transaction of the change it tells of. `at` is when it is recorded.
 
     The caller holds the incident's row lock, so sequences have no gap and commits arrive in order.
     """
+    event = _chained(incident, [entry], actor, at)[0]
+    event.save(force_insert=True)
+    _finish(incident, [event])
+    return event
+
+
+def record_many(incident: Chained, entries: Sequence[Entry], *, actor: Actor, at: datetime) -> None:
+    """Append entries in order, as `record` does; several at once are a burst, shown as one line."""
+    if entries:
+        events = _chained(incident, entries, actor, at)
+        _copy(events)
+        _finish(incident, events)
+
+
+def _chained(incident: Chained, entries: Sequence[Entry], actor: Actor, at: datetime) -> list[TimelineEvent]:
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("A timeline entry belongs into the transaction of its change")
-    if not entries:
-        return []
     burst = _burst(incident, entries, actor, at)
     events = []
     for entry in entries:
         event = _seal(incident, entry, actor=actor, at=at, burst=burst)
         incident.head_sequence, incident.head_hash = event.sequence, event.hash
         events.append(event)
-    TimelineEvent.objects.bulk_create(events, batch_size=1000)
+    return events
+
+
+def _copy(events: Sequence[TimelineEvent]) -> None:
+    """COPY takes a quarter of the time of INSERT: a change to nine thousand accounts is nine thousand entries."""
+    of_table = TimelineEvent._meta.local_concrete_fields
+    fields = [field for field in of_table if not (field.primary_key or field.generated)]
+    columns = ", ".join(str(field.column) for field in fields)
+    with connection.cursor() as cursor, cursor.copy(f"COPY runbooks_timelineevent ({columns}) FROM STDIN") as copy:
+        for event in events:
+            copy.write_row([field.get_db_prep_save(getattr(event, field.attname), connection) for field in fields])
+
+
+def _finish(incident: Chained, events: Sequence[TimelineEvent]) -> None:
+    """Move the head, count, and tell the open pages: on commit, so never of an entry they cannot read yet."""
     incident.save(update_fields=["head_sequence", "head_hash"])
     _count(incident.id, events)
     with connection.cursor() as cursor:
-        # Delivered on commit, so a page is never told of an entry it cannot read yet.
         cursor.execute("SELECT pg_notify('timeline', %s)", [f"{incident.id} {incident.head_sequence}"])
-    return events
 
 
 def _seal(incident: Chained, entry: Entry, *, actor: Actor, at: datetime, burst: int | None) -> TimelineEvent:
