@@ -18,7 +18,7 @@ CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
 HTTPS = environment.boolean("HTTPS", default=False)
 DATABASES = {"default": environment.database(embedded.database_url())}
 REDIS_URL = embedded.redis_url()
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CACHES = {"default": {"BACKEND": "ir_portal.cache.Cache", "LOCATION": REDIS_URL}}
 # Whether counts of an incident are kept while it does not change; 0 counts them for every page.
 SNAPSHOTS = environment.boolean("SNAPSHOTS", default=True)
 ROOT_URLCONF = "ir_portal.urls"

@@ -119,7 +119,7 @@ def step_states(incident: Incident, actor: Actor, now: datetime) -> list[StepSta
     lines = step_lines(incident.pk, actor.user_id)
     accounts = None
     if any(line.scope == Step.Scope.ACCOUNT for line in lines):
-        accounts = at_head(incident, "accounts by tier", account_counts)
+        accounts = at_head(incident, "steps-accounts", account_counts)
     return _states(lines, accounts, actor, now)
 
 
