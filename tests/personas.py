@@ -53,7 +53,9 @@ def outsider(db: None) -> User:
 
 
 @pytest.fixture
-def incident(coordinator: User, approver: User, responder: User, desk: User, communications: User, auditor: User) -> Incident:
+def incident(
+    coordinator: User, approver: User, responder: User, desk: User, communications: User, auditor: User
+) -> Incident:
     """A running incident with everybody in it but the outsider and the administrator."""
     return make_incident(lead=coordinator, members=(approver, responder, desk, communications, auditor))
 
