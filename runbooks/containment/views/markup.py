@@ -1,6 +1,6 @@
-"""The small pieces of markup that every row of the checklist repeats, escaped once and kept.
+"""The rows of the checklist and the small pieces they repeat, escaped once and kept.
 
-A template that spells them out for forty rows takes longer than the queries do; the row itself stands in the template.
+A template that spells them out for forty rows takes longer than the queries do.
 """
 
 from functools import lru_cache
@@ -11,6 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 NOTHING = mark_safe("")
+CURRENT = mark_safe(' aria-current="true"')
 
 
 class Mark(NamedTuple):
@@ -33,6 +34,39 @@ class Action(NamedTuple):
     label: str
     address: str
     posts: bool = False
+
+
+def row_markup(
+    *,
+    css: str,
+    key: str,
+    mark: Mark,
+    number: str,
+    address: str,
+    title: str,
+    is_expanded: bool,
+    flags: SafeString,
+    owner: SafeString,
+    due: SafeString,
+    action: SafeString,
+) -> SafeString:
+    """A step of the list, without its end tag: the one that is shown whole goes on in the template."""
+    return format_html(
+        '<li class="step{}" id="step-{}"><span class="mark">{}</span><span class="no">{}</span>'
+        '<div class="t"><a href="{}"{}>{}</a>{}</div><div class="own">{}</div><div class="due">{}</div>'
+        '<div class="act">{}</div>',
+        css,
+        key,
+        mark_markup(mark),
+        number,
+        address,
+        CURRENT if is_expanded else NOTHING,
+        title,
+        flags,
+        owner,
+        due,
+        action,
+    )
 
 
 @lru_cache(maxsize=64)
@@ -83,6 +117,11 @@ def action_markup(action: Action | None, number: str) -> SafeString:
             number,
         )
     return format_html('<a class="btn btn-sm" href="{}">{} {}</a>', action.address, _icon("right"), action.label)
+
+
+def hide_markup(address: str) -> SafeString:
+    """The way back from the step that is shown whole."""
+    return format_html('<a class="btn btn-sm" href="{}">{} Hide details</a>', address, _icon("x"))
 
 
 @lru_cache(maxsize=256)

@@ -89,7 +89,6 @@ class OpenStep:
     entries: int
     timeline: str
     was_just_closed: str
-    hide: str
 
 
 def open_step(states: Sequence[StepState], wording: Wording, refused: Refused | None) -> OpenStep | None:
@@ -119,7 +118,6 @@ def open_step(states: Sequence[StepState], wording: Wording, refused: Refused | 
         entries=entry_count(step.pk),
         timeline=f"{reverse('timeline', args=[wording.incident.reference])}?step={step.number}",
         was_just_closed=_was_just_closed(step, wording),
-        hide=f"{wording.page}{wording.filtered}#step-{step.key}",
     )
 
 

@@ -23,7 +23,8 @@ from runbooks.containment.views.markup import (
     action_markup,
     count_markup,
     flags_markup,
-    mark_markup,
+    hide_markup,
+    row_markup,
     two_lines,
 )
 from runbooks.incidents.models import Incident, IncidentRole
@@ -41,18 +42,9 @@ DOING, TODO = Mark("doing", "m-doing", "In progress"), Mark("todo", "m-todo", "N
 
 
 class Row(NamedTuple):
-    """One step of the list; the template takes it apart by position, which costs less than asking by name."""
+    """One step of the list; what is shown of the one that is shown whole follows in the template."""
 
-    css: str
-    key: str
-    mark: SafeString
-    number: str
-    address: str
-    title: str
-    flags: SafeString
-    owner: SafeString
-    due: SafeString
-    action: SafeString
+    markup: SafeString
     is_expanded: bool
 
 
@@ -202,21 +194,23 @@ def _row(state: StepState, wording: Wording) -> Row:
     line, progress = state.line, state.progress
     is_expanded = line.key == wording.wanted.opened
     counted = progress is not None and progress.done is not None
-    return Row(
+    flags = count_markup(progress.done or 0, progress.total) if progress and counted else NOTHING
+    markup = row_markup(
         css=" open" if is_expanded else " is-closed" if line.is_closed else "",
         key=line.key,
-        mark=mark_markup(mark(state)),
+        mark=mark(state),
         number=line.number,
         address=wording.step_address(line.key),
         title=line.title,
-        flags=flags_markup(
-            count_markup(progress.done or 0, progress.total) if progress and counted else NOTHING, _flags(state)
-        ),
+        is_expanded=is_expanded,
+        flags=flags_markup(flags, _flags(state)),
         owner=two_lines(*owner_words(line)),
         due=two_lines(*due_words(state, wording.now, wording.zone)),
-        action=action_markup(None if is_expanded else _action(state, wording), line.number),
-        is_expanded=is_expanded,
+        action=hide_markup(f"{wording.page}{wording.filtered}#step-{line.key}")
+        if is_expanded
+        else action_markup(_action(state, wording), line.number),
     )
+    return Row(markup, is_expanded)
 
 
 def owner_words(line: StepLine) -> tuple[str, str]:
@@ -290,7 +284,7 @@ def _action(state: StepState, wording: Wording) -> Action | None:
 
 def queue_address(incident: Incident, line: StepLine) -> str:
     """The accounts for which the step is not done."""
-    asked = {"missing": line.fact, "segment": "compromised"}
+    asked = {"missing": line.fact, "group": "compromised"}
     if len(line.tiers) == 1:
         asked["tier"] = line.tiers[0]
     return f"{reverse('accounts', args=[incident.reference])}?{urlencode(asked)}"
