@@ -5,11 +5,12 @@ The strings are made here and not by template filters: on a page of 50 lines tho
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from runbooks.presentation import clock, full_clock, number, plural, span
+from runbooks.presentation import clock, number, plural, span, zone_name
 from runbooks.timeline.marks import mark_of
 from runbooks.timeline.models import Lane, Precision
 from runbooks.timeline.queries import Row
@@ -17,7 +18,7 @@ from runbooks.timeline.queries import Row
 # From here on it matters that something was written down later than it happened.
 RECORDED_LATE = timedelta(minutes=10)
 KIND_LABELS = {"entry.corrected": "Correction", "entry.pinned": "Pinned", "entry.unpinned": "Unpinned"}
-ROUGHLY = {Precision.HOUR: "to the hour", Precision.DAY: "day only"}
+ROUGHLY: dict[str, str] = {Precision.HOUR: "to the hour", Precision.DAY: "day only"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Hour:
     lines: list[Line] = field(default_factory=list)
 
 
+@lru_cache(maxsize=512)
 def label_of(kind: str, lane: str) -> str:
     """What an entry is, in words: what people added goes by its lane, the rest by its kind."""
     if kind == "entry.added":
@@ -85,8 +87,14 @@ def _hours(rows: Sequence[Row], zone: ZoneInfo, now: datetime, steps: Mapping[in
         yield Hour(None if is_day else start, "Some time that day" if is_day else f"{start:%H:%M}", day, lines)
 
 
+@lru_cache(maxsize=512)
+def _day(day: date) -> str:
+    return f"{day:%a} {day.day} {day:%b %Y}"
+
+
 def line_of(row: Row, zone: ZoneInfo, steps: Mapping[int, str]) -> Line:
     local = row.occurred_at.astimezone(zone)
+    time = f"{local.hour:02d}:{local.minute:02d}"
     icon, tone = mark_of(row.kind, row.lane)
     is_late = row.recorded_at - row.occurred_at >= RECORDED_LATE and row.precision != Precision.DAY
     count = 1 if row.burst_last is None else row.burst_last - row.sequence + 1
@@ -94,10 +102,10 @@ def line_of(row: Row, zone: ZoneInfo, steps: Mapping[int, str]) -> Line:
         sequence=row.sequence,
         numbers=f"#{row.sequence}" if row.burst_last is None else f"#{row.sequence}–{row.burst_last}",
         iso=local.isoformat(timespec="seconds"),
-        full=full_clock(row.occurred_at, zone),
-        time="" if row.precision == Precision.DAY else f"{local:%H:%M}",
+        full=f"{_day(local.date())} {time} {zone_name(local)}",
+        time="" if row.precision == Precision.DAY else time,
         until=_until(row, zone),
-        rough=ROUGHLY.get(Precision(row.precision), ""),
+        rough=ROUGHLY.get(row.precision, ""),
         recorded=clock(row.recorded_at, zone, row.occurred_at) if is_late else "",
         later=span(row.recorded_at - row.occurred_at) if is_late else "",
         icon=icon,

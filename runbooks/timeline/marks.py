@@ -11,6 +11,8 @@ BY_KIND = {
     "step.evidence_added": ("clip", ""),
     "contact.logged": ("phone", ""),
     "entry.corrected": ("amend", ""),
+    "entry.pinned": ("pin", ""),
+    "entry.unpinned": ("pin", ""),
 }
 BY_LANE = {
     Lane.DETECTION: ("eye", ""),

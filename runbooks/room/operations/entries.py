@@ -22,6 +22,7 @@ from runbooks.timeline import queries
 from runbooks.timeline.models import Lane, Pin, Precision, TimelineEvent
 from runbooks.timeline.moments import AHEAD
 from runbooks.timeline.operations import Entry, record
+from runbooks.timeline.seal import instant
 
 ACCOUNTS_MAX = 200
 
@@ -109,34 +110,25 @@ def correct_entry(
     require(actor, "correct_entry", incident_id)
     incident = lock(incident_id)
     wrong = _newest(incident_id, sequence)
-    summary, reason = summary.strip(), reason.strip()
-    if not summary:
-        raise CannotWriteEntryError("summary", "Write what the entry should say.")
-    if not reason:
-        raise CannotWriteEntryError("reason", "Say how the mistake came to light: others will ask.")
-    _refuse_future(occurred_at, at)
-    if (summary, occurred_at, precision) == (wrong.summary, wrong.occurred_at, wrong.occurred_precision):
-        raise CannotWriteEntryError(
-            "summary", f"That is what #{wrong.sequence} says already. Change its text or its time."
-        )
-    details = {
-        "reason": reason,
-        "corrects": wrong.sequence,
-        "before": _said(wrong.summary, wrong.occurred_at, wrong.occurred_precision),
-        "after": _said(summary, occurred_at, precision),
-    }
-    entry = Entry(
+    right = Entry(
         "entry.corrected",
-        summary,
+        summary.strip(),
         Lane(wrong.lane),
-        details,
+        {
+            "reason": reason.strip(),
+            "corrects": wrong.sequence,
+            "before": _said(wrong.summary, wrong.occurred_at, wrong.occurred_precision),
+            "after": _said(summary.strip(), occurred_at, precision),
+        },
         occurred_at=occurred_at,
         precision=Precision(precision),
         corrects=wrong.sequence,
         step_id=wrong.step_id,
         account_ids=wrong.account_ids,
     )
-    event = record(incident, entry, actor=actor, at=at)
+    _check_correction(wrong, right)
+    _refuse_future(occurred_at, at)
+    event = record(incident, right, actor=actor, at=at)
     Pin.objects.filter(event=wrong).update(event=event)
     return event
 
@@ -170,6 +162,17 @@ def _record_pin(
 ) -> TimelineEvent:
     entry = Entry(kind, f"#{event.sequence} {said}: {_shortened(event.summary)}", Lane.NOTE, {"entry": event.sequence})
     return record(incident, entry, actor=actor, at=at)
+
+
+def _check_correction(wrong: TimelineEvent, right: Entry) -> None:
+    if not right.summary:
+        raise CannotWriteEntryError("summary", "Write what the entry should say.")
+    if not right.details["reason"]:
+        raise CannotWriteEntryError("reason", "Say how the mistake came to light: others will ask.")
+    if right.details["before"] == right.details["after"]:
+        raise CannotWriteEntryError(
+            "summary", f"That is what #{wrong.sequence} says already. Change its text or its time."
+        )
 
 
 def _newest(incident_id: UUID, sequence: int) -> TimelineEvent:
@@ -229,7 +232,7 @@ def _named(rows: Sequence[tuple[int, str]], name: str) -> int:
 
 
 def _said(summary: str, occurred_at: datetime, precision: str) -> dict[str, str]:
-    return {"summary": summary, "occurred_at": occurred_at.isoformat(), "precision": str(precision)}
+    return {"summary": summary, "occurred_at": instant(occurred_at), "precision": str(precision)}
 
 
 def _shortened(summary: str) -> str:

@@ -91,9 +91,41 @@ def _steps(incident_id: UUID) -> Steps:
 
 def _show(request: PortalRequest, incident: Incident, at: datetime, form: EntryForm | None = None) -> HttpResponse:
     actor = actor_of(request)
-    beside = at_head(incident, "beside the timeline", _beside)
+    beside = at_head(incident, "beside-the-timeline", _beside)
     numbers = {pk: step_number for pk, step_number, _ in beside.steps}
     asked = read(request.GET, incident, at, numbers)
+    may_add, may_pin = can(actor, "add_entry"), can(actor, "pin_entry")
+    blank = blank_fields_html(beside.steps, may_pin=may_pin) if may_add else ""
+    context = {
+        "incident": incident,
+        "actor": actor,
+        "now": at,
+        "tab": "timeline",
+        "address": _query(request),
+        "asked": asked,
+        "texts": asked.texts,
+        "is_filtered": asked.filter.is_set,
+        "lane_choices": LANES,
+        "only": ONLY.items(),
+        "people": _people(incident),
+        "kind_label": label_of(asked.filter.kind, Lane.NOTE) if asked.filter.kind else "",
+        "form_fields": blank if form is None else fields_html(form, may_pin=may_pin),
+        "key_events": _key_events(beside.key_events, incident, at),
+        "new_entries": _new_entries(request, incident, asked),
+        "printed": PRINTED,
+        "print_words": _print_words(incident, asked),
+        "head": f"{incident.head_hash[:32]} {incident.head_hash[32:]}",
+        "recorded_to": full_clock(at, incident.zone),
+        **_list(request, incident, asked, at, numbers),
+        **lanes(incident, asked.filter, request.GET.get("draw", "")),
+    }
+    return render(request, "room/timeline.html", context, status=400 if form is not None and form.errors else 200)
+
+
+def _list(
+    request: PortalRequest, incident: Incident, asked: Asked, at: datetime, steps: dict[int, str]
+) -> dict[str, object]:
+    """The lines of the page, and the ways to its neighbours."""
     found = queries.page(
         incident.pk,
         asked.filter,
@@ -103,36 +135,13 @@ def _show(request: PortalRequest, incident: Incident, at: datetime, form: EntryF
         lines=asked.lines,
     )
     base = reverse("timeline", args=[incident.reference])
-    may_add, may_pin = can(actor, "add_entry"), can(actor, "pin_entry")
-    blank = blank_fields_html(beside.steps, may_pin=may_pin) if may_add else ""
-    context = {
-        "incident": incident,
-        "actor": actor,
-        "now": at,
-        "tab": "timeline",
+    return {
         "base": base,
-        "address": _query(request),
-        "asked": asked,
-        "texts": asked.texts,
-        "is_filtered": asked.filter.is_set,
-        "hours": _hours(incident, asked, hours(found.rows, incident.zone, at, numbers), base),
+        "hours": _hours(incident, asked, hours(found.rows, incident.zone, at, steps), base),
         "lines": len(found.rows),
-        "lane_choices": LANES,
-        "only": ONLY.items(),
-        "people": _people(incident),
-        "kind_label": label_of(asked.filter.kind, Lane.NOTE) if asked.filter.kind else "",
-        "form_fields": blank if form is None else fields_html(form, may_pin=may_pin),
-        "key_events": _key_events(beside.key_events, incident, at),
-        "new_entries": _new_entries(request, incident, asked),
         "previous_page": _page_beside(request, found, 0) if found.has_previous else "",
         "next_page": _page_beside(request, found, -1) if found.has_next else "",
-        "printed": PRINTED,
-        "print_words": _print_words(incident, asked),
-        "head": f"{incident.head_hash[:32]} {incident.head_hash[32:]}",
-        "recorded_to": full_clock(at, incident.zone),
-        **lanes(incident, asked.filter, request.GET.get("draw", "")),
     }
-    return render(request, "room/timeline.html", context, status=400 if form is not None and form.errors else 200)
 
 
 def _hours(incident: Incident, asked: Asked, shown: list[Hour], base: str) -> list[tuple[str, str, SafeString]]:
