@@ -2,12 +2,30 @@
 
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import QuerySet
 
-from runbooks.access.models import Membership
+from runbooks.access.models import Membership, User
 from runbooks.access.permissions import Actor
 from runbooks.errors import NotFoundError
 from runbooks.incidents.models import Incident, IncidentRole
+
+COLUMNS = [field.attname for field in Incident._meta.concrete_fields]
+LEAD = ["id", "username", "name"]
+# In SQL because every page and fragment of an incident begins here: to put it together took as long as forty lines of
+# a timeline.
+FOUND = (
+    "SELECT",
+    ", ".join([f"incident.{name}" for name in COLUMNS] + [f"lead.{name}" for name in LEAD]),
+    "FROM runbooks_incident incident LEFT JOIN runbooks_user lead ON lead.id = incident.lead_id",
+    "WHERE incident.reference = %s",
+)
+MEMBER = """
+AND EXISTS (
+    SELECT FROM runbooks_membership member
+    WHERE member.incident_id = incident.id AND member.user_id = %s AND member.ended_at IS NULL
+)
+"""
 
 
 def incidents_of(actor: Actor) -> QuerySet[Incident]:
@@ -20,10 +38,18 @@ def incidents_of(actor: Actor) -> QuerySet[Incident]:
 
 
 def incident_for(actor: Actor, reference: str) -> Incident:
-    """The incident by its reference, in one query; NotFoundError to everybody who is not in it."""
-    incident = incidents_of(actor).filter(reference=reference.upper()).first()
-    if incident is None:
+    """The incident by its reference, with its lead's names, in one query; NotFoundError to everybody not in it."""
+    with connection.cursor() as cursor:
+        if actor.user_id is None:
+            cursor.execute(" ".join(FOUND), [reference.upper()])
+        else:
+            cursor.execute(" ".join((*FOUND, MEMBER)), [reference.upper(), actor.user_id])
+        row = cursor.fetchone()
+    if row is None:
         raise NotFoundError(f"There is no incident {reference}, or you are not in it.")
+    incident = Incident.from_db(connection.alias, COLUMNS, row[: len(COLUMNS)])
+    if incident.lead_id is not None:
+        incident.lead = User.from_db(connection.alias, LEAD, row[len(COLUMNS) :])
     return incident
 
 

@@ -4,14 +4,14 @@ A template that spells them out for forty rows takes longer than the queries do.
 """
 
 from functools import lru_cache
+from html import escape
 from typing import NamedTuple
 
 from django.templatetags.static import static
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 NOTHING = mark_safe("")
-CURRENT = mark_safe(' aria-current="true"')
 
 
 class Mark(NamedTuple):
@@ -51,21 +51,13 @@ def row_markup(
     action: SafeString,
 ) -> SafeString:
     """A step of the list, without its end tag: the one that is shown whole goes on in the template."""
-    return format_html(
-        '<li class="step{}" id="step-{}"><span class="mark">{}</span><span class="no">{}</span>'
-        '<div class="t"><a href="{}"{}>{}</a>{}</div><div class="own">{}</div><div class="due">{}</div>'
-        '<div class="act">{}</div>',
-        css,
-        key,
-        mark_markup(mark),
-        number,
-        address,
-        CURRENT if is_expanded else NOTHING,
-        title,
-        flags,
-        owner,
-        due,
-        action,
+    current = ' aria-current="true"' if is_expanded else ""
+    # Not format_html, which takes three times as long: what is not escaped here is markup already.
+    key, number, address, title = escape(key), escape(number), escape(address), escape(title)
+    return mark_safe(
+        f'<li class="step{css}" id="step-{key}"><span class="mark">{mark_markup(mark)}</span>'
+        f'<span class="no">{number}</span><div class="t"><a href="{address}"{current}>{title}</a>{flags}</div>'
+        f'<div class="own">{owner}</div><div class="due">{due}</div><div class="act">{action}</div>'
     )
 
 
@@ -77,7 +69,7 @@ def mark_markup(mark: Mark) -> SafeString:
 def flags_markup(count: SafeString, flags: list[Flag]) -> SafeString:
     if not count and not flags:
         return NOTHING
-    return format_html('<div class="flags">{}{}</div>', count, format_html_join("", "{}", ((_flag(f),) for f in flags)))
+    return mark_safe(f'<div class="flags">{count}{"".join(_flag(flag) for flag in flags)}</div>')
 
 
 @lru_cache(maxsize=4096)
