@@ -1,7 +1,9 @@
 """The timeline: what happened, when, by whom, and the form that adds to it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from uuid import UUID
 
 from django.contrib import messages
@@ -147,11 +149,17 @@ def _list(
 def _hours(incident: Incident, asked: Asked, shown: list[Hour], base: str) -> list[tuple[str, str, SafeString]]:
     """(time, day and number of entries, lines); a filter shows only some of the entries, so then none are counted."""
     starts = {hour.starts_at.astimezone(UTC): hour for hour in shown if hour.starts_at is not None}
-    counts = {} if asked.filter.is_set else queries.hour_counts(incident.pk, list(starts))
+    counts = {} if asked.filter.is_set else _hour_counts(incident.pk, incident.head_hash, tuple(starts))
     said = {id(starts[start]): f", {plural(count, 'entry', 'entries')}" for start, count in counts.items()}
     # Every line is escaped by itself.
     lines = (mark_safe("".join(entry_html(line, base) for line in hour.lines)) for hour in shown)
     return [(hour.time, hour.day + said.get(id(hour), ""), html) for hour, html in zip(shown, lines, strict=True)]
+
+
+@lru_cache(maxsize=256)
+def _hour_counts(incident_id: UUID, head_hash: str, starts: tuple[datetime, ...]) -> Mapping[datetime, int]:
+    """Kept until the next entry, which has another hash: several people read the same page."""
+    return queries.hour_counts(incident_id, starts)
 
 
 def _people(incident: Incident) -> list[tuple[str, str]]:
