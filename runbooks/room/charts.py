@@ -100,8 +100,8 @@ class BurnUp:
 WIDTH, HEIGHT = 1000, 300
 TICK_STEPS = (1, 2, 3, 6, 12, 24, 48, 96, 168)
 LINE_HEIGHT = 6.5
-# Per cent of the axis that a time like 12:00 takes.
-LEAST_GAP = 8.0
+# More labels would run into each other.
+MOST_TICKS = 6
 
 
 def burn_up(points: Sequence[BurnUpPoint], start: datetime, now: datetime, zone: ZoneInfo) -> BurnUp | None:
@@ -178,16 +178,15 @@ def _endings(last: BurnUpPoint, top: int) -> list[Ending]:
 
 def _x_ticks(start: datetime, now: datetime, zone: ZoneInfo) -> list[Tick]:
     hours = max((now - start).total_seconds() / 3600, 0.01)
-    step = next((step for step in TICK_STEPS if hours / step <= 9), TICK_STEPS[-1])
+    step = next((step for step in TICK_STEPS if hours / step <= MOST_TICKS), TICK_STEPS[-1])
     local = start.astimezone(zone).replace(minute=0, second=0, microsecond=0)
     moment = local + timedelta(hours=(-local.hour) % min(step, 24))
     ticks: list[Tick] = []
-    day, room = None, 0.0
+    day = None
     while moment <= now:
         place = (moment - start).total_seconds() / 3600 / hours * 100
         words = f"{moment:%a %H:%M}" if moment.date() != day else f"{moment:%H:%M}"
-        if 0 <= place <= 97 and (not ticks or place - float(ticks[-1].place[:-1]) >= room):
-            room = LEAST_GAP * (2 if len(words) > 5 else 1)
+        if 0 <= place <= 97:
             ticks.append(Tick(f"{place:.2f}%", words, is_optional=len(ticks) % 2 == 1))
             day = moment.date()
         moment = (moment.astimezone(ZoneInfo("UTC")) + timedelta(hours=step)).astimezone(zone)
