@@ -26,6 +26,10 @@ AND EXISTS (
     WHERE member.incident_id = incident.id AND member.user_id = %s AND member.ended_at IS NULL
 )
 """
+PEOPLE = """
+SELECT DISTINCT person.name, person.id FROM runbooks_membership member
+JOIN runbooks_user person ON person.id = member.user_id WHERE member.incident_id = %s ORDER BY person.name, person.id
+"""
 
 
 def incidents_of(actor: Actor) -> QuerySet[Incident]:
@@ -51,6 +55,13 @@ def incident_for(actor: Actor, reference: str) -> Incident:
     if incident.lead_id is not None:
         incident.lead = User.from_db(connection.alias, LEAD, row[len(COLUMNS) :])
     return incident
+
+
+def people_of(incident_id: UUID) -> list[tuple[int, str]]:
+    """Who is or was in the incident, by name: whom a filter can ask for."""
+    with connection.cursor() as cursor:
+        cursor.execute(PEOPLE, [incident_id])
+        return [(pk, name) for name, pk in cursor.fetchall()]
 
 
 def current_roles(incident_id: UUID) -> QuerySet[IncidentRole]:

@@ -26,6 +26,8 @@ CORRECTED = (
     '<p>%s<del>%s</del></p><p class="fix">Corrected by <a href="%s%d/">#%d</a> at %s: %s '
     '<span class="muted">The first text is kept.</span></p>'
 )
+KEY_MAX = 90
+KEY_EVENT = '<li><span class="muted tiny">%s</span><a href="%s%d/">%s</a></li>'
 RECORDED = '<span class="rec"><span class="vh">Event time. </span>recorded %s<br>%s later</span>'
 ICON = '<svg class="i%s" aria-hidden="true"><use href="%s#i-%s"/></svg>'
 
@@ -52,6 +54,12 @@ def entry_html(line: Line, base: str) -> SafeString:
         "hash": "" if line.is_burst else f'<span class="print-only">{line.hash}</span>',
     }
     return mark_safe(ENTRY % parts)
+
+
+def key_event_html(sequence: int, time: str, summary: str, base: str) -> SafeString:
+    """A line of the key events, which says how the entry begins; `base` is the address of the incident's timeline."""
+    said = summary if len(summary) <= KEY_MAX else f"{summary[: KEY_MAX - 3].rsplit(' ', 1)[0]} ..."
+    return mark_safe(KEY_EVENT % (time, base, sequence, html.escape(said)))
 
 
 def _escaped(line: Line) -> dict[str, str]:

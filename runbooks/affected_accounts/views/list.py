@@ -25,8 +25,8 @@ from runbooks.affected_accounts.queries.page import (
 )
 from runbooks.affected_accounts.transitions import GROUP_LABELS, Group
 from runbooks.affected_accounts.views.table import CHECKS, table_body
-from runbooks.affected_accounts.views.verbs import allowed_verbs, people_of
-from runbooks.incidents.queries import incident_for
+from runbooks.affected_accounts.views.verbs import allowed_verbs
+from runbooks.incidents.queries import incident_for, people_of
 from runbooks.presentation import number, plural
 from runbooks.timeline.operations import now
 
@@ -69,7 +69,7 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
     sort = sort if sort in SORTS else "work"
     read = table(incident, wanted, sort=sort, after=request.GET.get("after", ""), before=request.GET.get("before", ""))
     found, counts, matched = read.page, grouped(read.states), read.matched
-    people = people_of(incident)
+    people = people_of(incident.pk)
     verbs = [] if incident.is_over else [(form.verb, form.title) for form in allowed_verbs(actor)]
     links = Links(incident.reference, wanted, sort)
     context = {

@@ -220,12 +220,6 @@ def allowed_verbs(actor: Actor) -> list[type[VerbForm]]:
     return [form for form in FORMS.values() if can(actor, form.permission)]
 
 
-def people_of(incident: Incident) -> list[tuple[int, str]]:
-    """Who is in the incident or was, by name: whoever may own an account."""
-    people = User.objects.filter(memberships__incident=incident).order_by("name").distinct()
-    return list(people.values_list("pk", "name"))
-
-
 def members(incident: Incident) -> list[tuple[int, str]]:
     """Who is in the incident and may sign in, by name."""
     people = User.objects.filter(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 from django.urls import reverse
@@ -53,6 +54,16 @@ class Counted:
     accounts: GroupCounts
 
 
+TABS = (
+    ("overview", "Overview", "incident"),
+    ("steps", "Steps", "steps"),
+    ("accounts", "Accounts", "accounts"),
+    ("timeline", "Timeline", "timeline"),
+    ("people", "People", "incident_people"),
+    ("notices", "Notices", "notices"),
+)
+
+
 def header(incident: Incident, now: datetime) -> Header:
     """No query while the incident stays as it is; three after a change, whatever the incident holds."""
     counted = at_head(incident, "header", _count)
@@ -72,15 +83,19 @@ def header(incident: Incident, now: datetime) -> Header:
 
 
 def _tabs(incident: Incident, counted: Counted) -> list[Tab]:
-    entries = [
-        ("overview", "Overview", "incident", ""),
-        ("steps", "Steps", "steps", f"{counted.closed} of {counted.steps}"),
-        ("accounts", "Accounts", "accounts", number(counted.accounts.total)),
-        ("timeline", "Timeline", "timeline", number(incident.head_sequence)),
-        ("people", "People", "incident_people", ""),
-        ("notices", "Notices", "notices", ""),
+    numbers = {
+        "steps": f"{counted.closed} of {counted.steps}",
+        "accounts": number(counted.accounts.total),
+        "timeline": number(incident.head_sequence),
+    }
+    return [
+        Tab(key, label, address, numbers.get(key, "")) for key, label, address in _tab_addresses(incident.reference)
     ]
-    return [Tab(key, label, reverse(name, args=[incident.reference]), count) for key, label, name, count in entries]
+
+
+@lru_cache(maxsize=256)
+def _tab_addresses(reference: str) -> list[tuple[str, str, str]]:
+    return [(key, label, reverse(name, args=[reference])) for key, label, name in TABS]
 
 
 StepRow = tuple[str, str, str, str, str, datetime | None]

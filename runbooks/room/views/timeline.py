@@ -15,11 +15,10 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_http_methods, require_safe
 
 from runbooks.access.http import PortalRequest, actor_of
-from runbooks.access.models import Membership
 from runbooks.access.permissions import can
 from runbooks.containment.models import Step
 from runbooks.incidents.models import Incident
-from runbooks.incidents.queries import incident_for
+from runbooks.incidents.queries import incident_for, people_of
 from runbooks.incidents.snapshot import at_head
 from runbooks.presentation import clock, full_clock, number, plural
 from runbooks.room.operations.entries import CannotWriteEntryError, add_entry
@@ -28,7 +27,7 @@ from runbooks.room.views.timeline_filter import PRINTED, Asked, cursor_text, rea
 from runbooks.room.views.timeline_lanes import lanes
 from runbooks.timeline import queries
 from runbooks.timeline.lines import Hour, hours, label_of
-from runbooks.timeline.markup import entry_html
+from runbooks.timeline.markup import entry_html, key_event_html
 from runbooks.timeline.models import Lane
 from runbooks.timeline.operations import now
 
@@ -96,6 +95,7 @@ def _show(request: PortalRequest, incident: Incident, at: datetime, form: EntryF
     beside = at_head(incident, "beside-the-timeline", _beside)
     numbers = {pk: step_number for pk, step_number, _ in beside.steps}
     asked = read(request.GET, incident, at, numbers)
+    base = reverse("timeline", args=[incident.reference])
     may_add, may_pin = can(actor, "add_entry"), can(actor, "pin_entry")
     blank = blank_fields_html(beside.steps, may_pin=may_pin) if may_add else ""
     context = {
@@ -103,29 +103,31 @@ def _show(request: PortalRequest, incident: Incident, at: datetime, form: EntryF
         "actor": actor,
         "now": at,
         "tab": "timeline",
+        "base": base,
         "address": _query(request),
         "asked": asked,
         "texts": asked.texts,
         "is_filtered": asked.filter.is_set,
         "lane_choices": LANES,
         "only": ONLY.items(),
-        "people": _people(incident),
+        "people": [(str(pk), name) for pk, name in people_of(incident.pk)],
         "kind_label": label_of(asked.filter.kind, Lane.NOTE) if asked.filter.kind else "",
         "form_fields": blank if form is None else fields_html(form, may_pin=may_pin),
-        "key_events": _key_events(beside.key_events, incident, at),
+        "key_events": _key_events(beside.key_events, incident, at, base),
+        "pinned": len(beside.key_events),
         "new_entries": _new_entries(request, incident, asked),
         "printed": PRINTED,
         "print_words": _print_words(incident, asked),
         "head": f"{incident.head_hash[:32]} {incident.head_hash[32:]}",
         "recorded_to": full_clock(at, incident.zone),
-        **_list(request, incident, asked, at, numbers),
+        **_list(request, incident, asked, at, numbers, base),
         **lanes(incident, asked.filter, request.GET.get("draw", "")),
     }
     return render(request, "room/timeline.html", context, status=400 if form is not None and form.errors else 200)
 
 
 def _list(
-    request: PortalRequest, incident: Incident, asked: Asked, at: datetime, steps: dict[int, str]
+    request: PortalRequest, incident: Incident, asked: Asked, at: datetime, steps: dict[int, str], base: str
 ) -> dict[str, object]:
     """The lines of the page, and the ways to its neighbours."""
     found = queries.page(
@@ -136,9 +138,7 @@ def _list(
         before=asked.before,
         lines=asked.lines,
     )
-    base = reverse("timeline", args=[incident.reference])
     return {
-        "base": base,
         "hours": _hours(incident, asked, hours(found.rows, incident.zone, at, steps), base),
         "lines": len(found.rows),
         "previous_page": _page_beside(request, found, 0) if found.has_previous else "",
@@ -162,21 +162,13 @@ def _hour_counts(incident_id: UUID, head_hash: str, starts: tuple[datetime, ...]
     return queries.hour_counts(incident_id, starts)
 
 
-def _people(incident: Incident) -> list[tuple[str, str]]:
-    """Whoever is or was in the incident, for the filter."""
-    members = Membership.objects.filter(incident_id=incident.pk).order_by("user__name").distinct()
-    return [(str(pk), name) for pk, name in members.values_list("user_id", "user__name")]
-
-
-def _key_events(pinned: list[queries.KeyEvent], incident: Incident, at: datetime) -> list[dict[str, object]]:
-    return [
-        {
-            "sequence": event.sequence,
-            "time": clock(event.occurred_at, incident.zone, at),
-            "summary": event.summary if len(event.summary) <= 90 else f"{event.summary[:87].rsplit(' ', 1)[0]} ...",
-        }
+def _key_events(pinned: list[queries.KeyEvent], incident: Incident, at: datetime, base: str) -> SafeString:
+    lines = (
+        key_event_html(event.sequence, clock(event.occurred_at, incident.zone, at), event.summary, base)
         for event in pinned
-    ]
+    )
+    # Every line is escaped by itself.
+    return mark_safe("".join(lines))
 
 
 def _new_entries(request: PortalRequest, incident: Incident, asked: Asked) -> str:
