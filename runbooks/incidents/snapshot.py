@@ -5,15 +5,20 @@ chain. So what is read from those rows is a function of the head: kept under the
 recent, and nothing has to be told to forget it. What depends on the clock or on the person is worked out from the kept
 value. What changes without an entry (notices, presence, names of users) is never kept.
 
-A value is pickled into the cache: plain rows and frozen dataclasses. Whoever changes its shape changes its name.
+A value is pickled into the cache: plain rows and frozen dataclasses. Another release may want it in another shape, so
+the key also names the code that computed it.
 """
 
+import hashlib
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import TypeVar, cast
 from uuid import UUID
 
+from django.apps import apps
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import cache as valkey
 from django.db import connection
 from redis.exceptions import RedisError
 
@@ -32,9 +37,9 @@ def at_head(incident: Incident, name: str, compute: Callable[[UUID], Value]) -> 
     """
     if not settings.SNAPSHOTS or not incident.head_sequence or connection.in_atomic_block:
         return compute(incident.pk)
-    key = f"snapshot:{incident.pk}:{incident.head_sequence}:{incident.head_hash[:32]}:{name}"
+    key = f"snapshot:{_code()}:{incident.pk}:{incident.head_sequence}:{incident.head_hash[:32]}:{name}"
     try:
-        kept = cache.get(key, MISSING)
+        kept = valkey.get(key, MISSING)
     except RedisError:
         return compute(incident.pk)
     if kept is not MISSING:
@@ -46,8 +51,16 @@ def at_head(incident: Incident, name: str, compute: Callable[[UUID], Value]) -> 
     return value
 
 
+@cache
+def _code() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path(apps.get_app_config("runbooks").path).rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
 def _keep(key: str, value: object) -> None:
     try:
-        cache.set(key, value, SECONDS)
+        valkey.set(key, value, SECONDS)
     except RedisError:
         return

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from django.utils.safestring import SafeString, mark_safe
+
 from runbooks.affected_accounts.queries import BurnUpPoint, GroupCounts
+from runbooks.presentation import clock, full_clock
 
 # A segment of one account among thousands must still be seen, and its number read.
 LEAST_SHARE = 4.0
@@ -82,9 +85,28 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
-class BurnUp:
-    """Paths in a box of 1000 x 300, everything else in per cent."""
+class Stairs:
+    """What of the chart follows from the points alone: paths in seconds from its start across, in HEIGHT down.
 
+    Each line is to go on to the present; `back` leads from there along the line of the contained to the corner below.
+    """
+
+    confirmed: str
+    contained: str
+    reset: str
+    back: str
+    y_ticks: list[Tick]
+    endings: list[Ending]
+    gap: int
+    widest: int
+    table: list[BurnUpPoint]
+
+
+@dataclass(frozen=True, slots=True)
+class BurnUp:
+    """Paths in a box of `width` (seconds) x HEIGHT, everything else in per cent."""
+
+    width: int
     confirmed: str
     contained: str
     reset: str
@@ -97,34 +119,28 @@ class BurnUp:
     table: list[BurnUpPoint]
 
 
-WIDTH, HEIGHT = 1000, 300
+HEIGHT = 300
 TICK_STEPS = (1, 2, 3, 6, 12, 24, 48, 96, 168)
 LINE_HEIGHT = 6.5
 # More labels would run into each other.
 MOST_TICKS = 6
 
 
-def burn_up(points: Sequence[BurnUpPoint], start: datetime, now: datetime, zone: ZoneInfo) -> BurnUp | None:
-    """The chart of the points, in order of time; None where nothing was confirmed yet."""
+def stairs(points: Sequence[BurnUpPoint], start: datetime) -> Stairs | None:
+    """The lines of the points, in order of time; None where nothing was confirmed yet."""
     if not points or not points[-1].compromised:
         return None
     top = _round_up(max(point.compromised for point in points))
-    length = max((now - start).total_seconds(), 1.0)
-
-    def path(counts: Sequence[int]) -> str:
-        return _path(xs, [heights[count] for count in counts])
-
-    xs = [f"{min(max((point.at - start).total_seconds() / length, 0), 1) * WIDTH:.1f}" for point in points]
+    xs = [max(int((point.at - start).total_seconds()), 0) for point in points]
     confirmed, contained, reset = ([getattr(p, name) for p in points] for name in ("compromised", "contained", "reset"))
     heights = {count: f"{HEIGHT - count / top * HEIGHT:.1f}" for count in {0, *confirmed, *contained, *reset}}
     last = points[-1]
-    return BurnUp(
-        confirmed=path(confirmed),
-        contained=path(contained),
-        reset=path(reset),
-        area=path(confirmed) + _back(xs, [heights[count] for count in (0, *contained)]),
+    return Stairs(
+        confirmed=_path(xs, [heights[count] for count in confirmed]),
+        contained=_path(xs, [heights[count] for count in contained]),
+        reset=_path(xs, [heights[count] for count in reset]),
+        back=_back(xs, [heights[count] for count in (0, *contained)]),
         y_ticks=[Tick(f"{100 - share:.0f}%", str(round(top * share / 100))) for share in (0, 25, 50, 75, 100)],
-        x_ticks=_x_ticks(start, now, zone),
         endings=_endings(last, top),
         gap=last.compromised - last.contained,
         widest=max(point.compromised - point.contained for point in points),
@@ -132,17 +148,35 @@ def burn_up(points: Sequence[BurnUpPoint], start: datetime, now: datetime, zone:
     )
 
 
-def _path(xs: Sequence[str], ys: Sequence[str]) -> str:
+def burn_up(drawn: Stairs, start: datetime, now: datetime, zone: ZoneInfo) -> BurnUp:
+    """The chart up to the present."""
+    width = max(int((now - start).total_seconds()), 1)
+    return BurnUp(
+        width=width,
+        confirmed=f"{drawn.confirmed}H{width}",
+        contained=f"{drawn.contained}H{width}",
+        reset=f"{drawn.reset}H{width}",
+        area=f"{drawn.confirmed}H{width}{drawn.back}",
+        y_ticks=drawn.y_ticks,
+        x_ticks=_x_ticks(start, now, zone),
+        endings=drawn.endings,
+        gap=drawn.gap,
+        widest=drawn.widest,
+        table=drawn.table,
+    )
+
+
+def _path(xs: Sequence[int], ys: Sequence[str]) -> str:
     """Stairs from the corner below: to each place across, then to its height."""
     stairs, before = [f"M0 {HEIGHT}"], ""
     for x, y in zip(xs, ys, strict=True):
         if y != before:
             stairs.append(f"H{x}V{y}")
             before = y
-    return "".join([*stairs, f"H{WIDTH}"])
+    return "".join(stairs)
 
 
-def _back(xs: Sequence[str], ys: Sequence[str]) -> str:
+def _back(xs: Sequence[int], ys: Sequence[str]) -> str:
     """The same stairs from the right to the corner; `ys` begins with the height before the first place."""
     stairs = [f"V{ys[-1]}"]
     stairs += [f"H{x}V{before}" for x, before, y in zip(xs[::-1], ys[-2::-1], ys[:0:-1], strict=True) if before != y]
@@ -197,3 +231,14 @@ def _thinned(points: Sequence[BurnUpPoint]) -> list[BurnUpPoint]:
     """At most twelve rows for the table under the chart, the last one always."""
     stride = max(1, -(-len(points) // 12))
     return list(reversed(points[::-1][::stride]))
+
+
+def table_rows(points: Sequence[BurnUpPoint], zone: ZoneInfo, now: datetime) -> SafeString:
+    """The points as rows of a table: numbers and times only, so that nothing has to be escaped."""
+    return mark_safe("".join(_table_row(point, zone, now) for point in points))
+
+
+def _table_row(point: BurnUpPoint, zone: ZoneInfo, now: datetime) -> str:
+    iso, full = point.at.astimezone(zone).isoformat(timespec="seconds"), full_clock(point.at, zone)
+    numbers = "".join(f'<td class="num">{count:,}</td>' for count in (point.compromised, point.contained, point.reset))
+    return f'<tr><td><time datetime="{iso}" title="{full}">{clock(point.at, zone, now)}</time></td>{numbers}</tr>'

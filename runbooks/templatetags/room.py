@@ -1,13 +1,16 @@
 """The frame around every page: top bar, room header, foot, and the bar of accounts by state."""
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import template
 from django.conf import settings
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
 from runbooks.access.models import User
 from runbooks.access.permissions import actor_for, can
@@ -60,9 +63,14 @@ def _navigation(path: str, user: User, now: datetime) -> list[dict[str, object]]
 
 @register.inclusion_tag("room/_header.html", takes_context=True)
 def room_header(context: template.Context) -> dict[str, Any]:
-    """The room's header; the page's context holds `incident`, `now` and `tab`."""
+    """The room's header; the page's context holds `incident`, `actor`, `now` and `tab`."""
     incident, now = context["incident"], context.get("now") or timezone.now()
-    return {"incident": incident, "header": header(incident, now), "tab": context.get("tab", "")}
+    return {
+        "incident": incident,
+        "header": header(incident, now),
+        "tab": context.get("tab", ""),
+        "may_edit": can(context["actor"], "edit_incident"),
+    }
 
 
 @register.inclusion_tag("room/_foot.html", takes_context=True)
@@ -74,8 +82,10 @@ def room_foot(context: template.Context) -> dict[str, Any]:
     return {"incident": incident, "zone_label": zone_label}
 
 
-@register.inclusion_tag("room/_segments.html")
-def segments(counts: GroupCounts, *, slim: bool = False) -> dict[str, Any]:
+@register.simple_tag
+@lru_cache(maxsize=512)
+def segments(counts: GroupCounts, *, slim: bool = False) -> SafeString:
     """The accounts of an incident by state as one bar, numbers inside; slim: without numbers and brackets."""
     drawn = charts.segments(counts)
-    return {"segments": drawn, "brackets": [] if slim else charts.brackets(drawn), "slim": slim}
+    shown = {"segments": drawn, "brackets": [] if slim else charts.brackets(drawn), "slim": slim}
+    return render_to_string("room/_segments.html", shown)

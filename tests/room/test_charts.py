@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runbooks.affected_accounts.queries import BurnUpPoint, GroupCounts
-from runbooks.room.charts import FILLS, MOST_TICKS, BurnUp, brackets, burn_up, segments
+from runbooks.room.charts import FILLS, MOST_TICKS, BurnUp, brackets, burn_up, segments, stairs
 
 START = datetime(2017, 6, 23, 8, 51, tzinfo=UTC)
 LONDON = ZoneInfo("Europe/London")
@@ -40,18 +40,20 @@ def chart(*counts: tuple[int, int, int], hours: float = 27) -> BurnUp | None:
         BurnUpPoint(START + timedelta(hours=number), compromised, contained, reset, 0)
         for number, (compromised, contained, reset) in enumerate(counts, start=1)
     ]
-    return burn_up(points, START, START + timedelta(hours=hours), LONDON)
+    drawn = stairs(points, START)
+    return burn_up(drawn, START, START + timedelta(hours=hours), LONDON) if drawn else None
 
 
 def test_nothing_confirmed_is_no_chart() -> None:
-    assert burn_up([], START, START, LONDON) is None
+    assert stairs([], START) is None
     assert chart((0, 0, 0)) is None
 
 
 def test_lines_step_at_the_moment_of_the_fact_and_end_now() -> None:
     drawn = chart((50, 0, 0), (100, 50, 25), hours=4)
     assert drawn is not None
-    assert drawn.confirmed == "M0 300H250.0V150.0H500.0V0.0H1000"
+    assert (drawn.width, drawn.confirmed) == (14400, "M0 300H3600V150.0H7200V0.0H14400")
+    assert drawn.area == f"{drawn.confirmed}V150.0H7200V300.0Z"
     assert (drawn.gap, drawn.widest) == (50, 50)
     assert [tick.words for tick in drawn.y_ticks] == ["0", "25", "50", "75", "100"]
 

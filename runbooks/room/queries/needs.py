@@ -79,7 +79,7 @@ def _to_settle(incident: Incident, counted: Tally, actor: Actor) -> list[Need]:
         if contact.never_tried:
             address = f"{reverse('accounts', args=[reference])}?contact=never"
             title = f"{plural(contact.never_tried, 'holder')} never tried"
-            meta = f"{contact.reached} of {plural(contact.holders, 'holder')} reached. Not by their mailbox."
+            meta = f"{contact.reached:,} of {plural(contact.holders, 'holder')} reached. Not by their mailbox."
             found.append(Need("phone", "wait", title, address, meta, "Call list"))
     return found
 

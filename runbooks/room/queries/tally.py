@@ -6,7 +6,6 @@ from uuid import UUID
 
 from runbooks.affected_accounts.models import State
 from runbooks.affected_accounts.queries import (
-    BurnUpPoint,
     ContactCounts,
     GroupCounts,
     burn_up,
@@ -18,6 +17,7 @@ from runbooks.affected_accounts.queries import (
 from runbooks.containment.queries import DeadlineStep, deadline_steps, due_times
 from runbooks.incidents.models import Incident
 from runbooks.incidents.snapshot import at_head
+from runbooks.room.charts import Stairs, stairs
 from runbooks.room.queries.feed import Entry, newest_entries
 
 
@@ -26,7 +26,7 @@ class Tally:
     """`due` are the due times of all open steps; what is late of them depends on the clock."""
 
     groups: GroupCounts
-    burn_up: list[BurnUpPoint]
+    stairs: Stairs | None
     contact: ContactCounts
     ready: dict[State, int]
     unresolved: int
@@ -40,13 +40,18 @@ class Tally:
 
 def tally(incident: Incident) -> Tally:
     """No query while the incident stays as it is; nine after a change, whatever the incident holds."""
-    return at_head(incident, "overview", _count)
+    return at_head(incident, "overview", lambda incident_id: _count(incident_id, begin(incident)))
 
 
-def _count(incident_id: UUID) -> Tally:
+def begin(incident: Incident) -> datetime:
+    """Where the burn-up begins: it was mostly noticed before it was declared."""
+    return min(incident.detected_at, incident.declared_at)
+
+
+def _count(incident_id: UUID, start: datetime) -> Tally:
     return Tally(
         groups=group_counts(incident_id),
-        burn_up=burn_up(incident_id),
+        stairs=stairs(burn_up(incident_id), start),
         contact=contact_counts(incident_id),
         ready=ready_counts(incident_id),
         unresolved=unresolved_count(incident_id),

@@ -1,5 +1,7 @@
 """The room's first page: what needs somebody, how the accounts stand, what was just done."""
 
+from datetime import datetime
+
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -9,12 +11,13 @@ from runbooks.access.http import PortalRequest, actor_of
 from runbooks.access.permissions import can
 from runbooks.affected_accounts.queries import GroupCounts
 from runbooks.affected_accounts.transitions import GROUP_LABELS
+from runbooks.incidents.models import Incident
 from runbooks.incidents.queries import incident_for
 from runbooks.presentation import clock
 from runbooks.room import charts
 from runbooks.room.queries.feed import feed
 from runbooks.room.queries.needs import deadline_lines, needs
-from runbooks.room.queries.tally import tally
+from runbooks.room.queries.tally import begin, tally
 from runbooks.timeline.operations import now
 
 
@@ -24,8 +27,7 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
     incident = incident_for(actor, reference)
     counted = tally(incident)
     counts = counted.groups
-    start = min(incident.detected_at, incident.declared_at)
-    end = incident.closed_at or at
+    chart = _chart(incident, counted.stairs, at)
     context = {
         "incident": incident,
         "actor": actor,
@@ -35,7 +37,8 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
         "counts": counts,
         "counted_at": clock(at, incident.zone, at),
         "states": _states(incident.reference, counts),
-        "chart": charts.burn_up(counted.burn_up, start, end, incident.zone) if counts.compromised else None,
+        "chart": chart,
+        "chart_rows": charts.table_rows(chart.table, incident.zone, at) if chart else "",
         "deadlines": deadline_lines(incident, counted.deadlines, at),
         "feed": feed(incident, counted.entries, at),
         "may_work": can(actor, "work_steps"),
@@ -43,6 +46,10 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
         "may_add_entry": can(actor, "add_entry"),
     }
     return render(request, "room/overview.html", context)
+
+
+def _chart(incident: Incident, drawn: charts.Stairs | None, at: datetime) -> charts.BurnUp | None:
+    return charts.burn_up(drawn, begin(incident), incident.closed_at or at, incident.zone) if drawn else None
 
 
 def _states(reference: str, counts: GroupCounts) -> list[dict[str, object]]:
