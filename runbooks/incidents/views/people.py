@@ -77,7 +77,7 @@ def _render(
         "members": Membership.objects.filter(incident=incident, ended_at__isnull=True)
         .select_related("user")
         .order_by("user__role", "user__name")[:500],
-        "current_roles": [role for role in roles if role.until is None],
+        "current_roles": sorted((role for role in roles if role.until is None), key=_place),
         "past_roles": [role for role in roles if role.until is not None],
         "may_manage": can(actor, "manage_people"),
         "member_form": member_form or MemberForm(incident=incident),
@@ -85,6 +85,11 @@ def _render(
         "error": error,
     }
     return render(request, "incidents/people.html", context, status=409 if error else 200)
+
+
+def _place(role: IncidentRole) -> tuple[int, str]:
+    """The lead first, then as the roles stand in their list."""
+    return IncidentRole.Kind.values.index(role.kind), str(role.user)
 
 
 @require_POST

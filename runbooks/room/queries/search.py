@@ -52,7 +52,7 @@ def search(actor: Actor, text: str, now: datetime) -> Found:
     )
     account_hits = [
         Hit(
-            reverse("account", args=[mine[one.incident_id].reference, one.pk]),
+            reverse("account_detail", args=[mine[one.incident_id].reference, one.pk]),
             f"{one.login} {one.display_name}",
             f"{mine[one.incident_id].reference}, {one.get_state_display().lower()}",
         )
