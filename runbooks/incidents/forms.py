@@ -9,6 +9,8 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 
+from runbooks.timeline.moments import YEARS
+
 
 class TextInput(forms.TextInput):
     def __init__(self, **attrs: Any) -> None:
@@ -39,6 +41,8 @@ class LocalDateTimeField(forms.Field):
             local = datetime.fromisoformat(value)
         except ValueError:
             raise ValidationError("Write date and time as 2026-06-23T08:51.") from None
+        if local.year not in YEARS:
+            raise ValidationError(f"Write a year from {YEARS[0]} to {YEARS[-1]}.")
         return local if local.tzinfo else local.replace(tzinfo=self.zone)
 
 

@@ -13,6 +13,7 @@ from runbooks.errors import DomainError, NotFoundError
 from runbooks.incidents.models import Incident, IncidentRole, ReferenceCounter
 from runbooks.notifications.operations import announce
 from runbooks.timeline.models import Lane
+from runbooks.timeline.moments import AHEAD
 from runbooks.timeline.operations import Entry, record
 
 Status = Incident.Status
@@ -46,6 +47,12 @@ class StaleFormError(DomainError):
     def __init__(self, message: str, current: Mapping[str, object]) -> None:
         super().__init__(message)
         self.current = current
+
+
+class CannotEditError(DomainError):
+    """The facts do not hold together."""
+
+    status = 400
 
 
 class CannotChangePeopleError(DomainError):
@@ -156,6 +163,8 @@ def edit(*, incident_id: UUID, version: int, facts: IncidentFacts, actor: Actor,
             "Somebody else changed these facts since you opened the form. Compare, then save again.",
             {LABELS[name]: getattr(incident, name) for name in LABELS},
         )
+    if facts.detected_at > at + AHEAD:
+        raise CannotEditError("It was noticed in the future? Check the date and the time zone.")
     changes = {
         name: [str(getattr(incident, name)), str(getattr(facts, name))]
         for name in LABELS

@@ -13,6 +13,9 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 # A clock that is a little ahead of ours is not in the future.
 AHEAD = timedelta(minutes=5)
+# Beyond these a moment cannot be said in every zone, and one such row would break each page that shows it.
+YEARS = range(1970, 2100)
+LONGEST = 60
 EXAMPLES = "Write 11:42, Fri 17:05, 23 Jun 17:05 or 2017-06-23 17:05."
 ZONE = r"(?P<zone>Z|UTC|[A-Z]{3,5}|[+-]\d{2}:?\d{2})"
 TIME = re.compile(
@@ -40,6 +43,8 @@ class Moment:
 def parse(text: str, zone: ZoneInfo, now: datetime) -> Moment:
     """The moment meant; a time or weekday alone is the last such one. Raises UnreadableMomentError."""
     words = " ".join(text.split())
+    if len(words) > LONGEST:
+        raise UnreadableMomentError(f"“{words[:LONGEST]}...” is too long for a moment. {EXAMPLES}")
     if words.lower() == "now":
         return Moment(now, Precision.SECOND)
     today = now.astimezone(zone).date()
@@ -91,6 +96,8 @@ def _day(said: str, today: date, text: str) -> date:
     month = _month(parts["name"], text) if "name" in parts else int(parts["month"])
     try:
         day = date(int(parts["year"] or today.year), month, int(parts["day"]))
+        if day.year not in YEARS:
+            raise UnreadableMomentError(f"“{text}” is too far away. Write a year from {YEARS[0]} to {YEARS[-1]}.")
         # Without a year the last such day is meant: in January, December is that of the year before.
         return day if parts["year"] or day <= today else day.replace(year=today.year - 1)
     except ValueError:

@@ -1,6 +1,7 @@
 """Facts are edited with an optimistic lock: nobody's change is lost unseen."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
@@ -8,7 +9,7 @@ from django.utils import timezone
 from runbooks.access.models import User
 from runbooks.access.permissions import actor_for
 from runbooks.incidents.models import Incident
-from runbooks.incidents.operations import IncidentFacts, StaleFormError, edit
+from runbooks.incidents.operations import CannotEditError, IncidentFacts, StaleFormError, edit
 from runbooks.timeline.models import TimelineEvent
 
 pytestmark = pytest.mark.django_db
@@ -49,4 +50,12 @@ def test_a_form_made_from_an_older_version_is_refused_with_what_stands_now(
 
 def test_an_edit_that_changes_nothing_leaves_no_entry(incident: Incident, coordinator: User) -> None:
     edit(incident_id=incident.pk, version=1, facts=facts_of(incident), actor=actor_for(coordinator), at=timezone.now())
+    assert not TimelineEvent.objects.filter(incident=incident).exists()
+
+
+def test_nothing_was_noticed_in_the_future(incident: Incident, coordinator: User) -> None:
+    at = timezone.now()
+    later = replace(facts_of(incident), detected_at=at + timedelta(hours=1))
+    with pytest.raises(CannotEditError, match="in the future"):
+        edit(incident_id=incident.pk, version=1, facts=later, actor=actor_for(coordinator), at=at)
     assert not TimelineEvent.objects.filter(incident=incident).exists()

@@ -61,6 +61,9 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
         operations.edit(
             incident_id=incident.pk, version=form.cleaned_data["version"], facts=form.facts(), actor=actor, at=now()
         )
+    except operations.CannotEditError as error:
+        form.add_error("detected_at", str(error))
+        return _render(request, incident, form, status=error.status)
     except operations.StaleFormError as error:
         # What was typed stays in the form; saving again is then a decision made with both versions in view.
         typed = request.POST.copy()
