@@ -71,7 +71,7 @@ class AccountFilter:
         }
         chosen = {field.name: given.get(field.name, "").strip() for field in fields(cls)}
         kept = {name: value for name, value in chosen.items() if name not in allowed or value in allowed[name]}
-        if not (kept["owner"].isdecimal() or kept["owner"] == NOBODY):
+        if not (kept["owner"] == NOBODY or (kept["owner"].isdecimal() and len(kept["owner"]) < 19)):
             kept["owner"] = ""
         kept["q"] = kept["q"].replace("\0", "")[:200]
         return cls(**kept)
@@ -271,12 +271,20 @@ def _cursor(values: dict[str, Any], order: tuple[str, ...]) -> str:
 
 
 def _read_cursor(cursor: str, order: tuple[str, ...]) -> tuple[Any, int] | None:
-    readers: Mapping[str, Any] = {"rank": int, "login": str, "changed_at": datetime.fromisoformat}
+    readers: Mapping[str, Any] = {"rank": int, "login": _plain, "changed_at": datetime.fromisoformat}
     try:
         value, pk = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         return readers[order[0].lstrip("-")](value), int(pk)
-    except (ValueError, TypeError, binascii.Error):
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
         return None
+
+
+def _plain(value: object) -> str:
+    """Text as a login can be. Raises ValueError for what the database would not take."""
+    text = str(value)
+    if "\0" in text:
+        raise ValueError("a login holds no NUL")
+    return text.encode().decode()
 
 
 def _beyond(order: tuple[str, ...], place: tuple[Any, int], *, backwards: bool) -> Q:

@@ -53,7 +53,9 @@ def act(request: PortalRequest, reference: str, affected_id: int, verb: str) -> 
     if not form.is_valid():
         return _show(request, incident, account, actor, at, form, status=400)
     version = request.POST.get("version", "")
-    work = Work(incident, [account.pk], actor, at, version=int(version) if version.isdecimal() else None)
+    work = Work(
+        incident, [account.pk], actor, at, version=int(version) if version.isdecimal() and len(version) < 19 else None
+    )
     try:
         outcome = form.perform(work)
     except (NotFoundError, NotAllowedError):

@@ -136,11 +136,12 @@ def preview(request: PortalRequest, reference: str, import_id: int) -> HttpRespo
 
 def _picks(request: PortalRequest) -> dict[int, int]:
     """{line number: account id} from fields pick-<number>; empty means the line stays unresolved."""
-    return {
-        int(name.removeprefix("pick-")): int(str(value))
-        for name, value in request.POST.items()
-        if name.startswith("pick-") and name.removeprefix("pick-").isdecimal() and str(value).isdecimal()
-    }
+    given = [(name.removeprefix("pick-"), str(value)) for name, value in request.POST.items() if name[:5] == "pick-"]
+    return {int(line): int(account) for line, account in given if _is_number(line) and _is_number(account)}
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) < 19
 
 
 def _questions(request: PortalRequest, lines: tuple[Line, ...], picks: dict[int, int]) -> list[Question]:

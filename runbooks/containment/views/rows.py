@@ -75,7 +75,8 @@ class Wanted:
     def read(cls, given: Mapping[str, str], opened: str | None = None) -> "Wanted":
         """From a query string; nonsense in it counts as not asked."""
         show, owner = given.get("show", "all"), given.get("owner", "")
-        is_owner = owner == NOBODY or owner.isdecimal() or owner.removeprefix(ROLE_PREFIX) in ROLES
+        is_person = owner.isdecimal() and len(owner) < 19
+        is_owner = owner == NOBODY or is_person or owner.removeprefix(ROLE_PREFIX) in ROLES
         return cls(
             show=show if show in SHOWS else "all",
             owner=owner if is_owner else "",

@@ -174,7 +174,7 @@ def _key_events(pinned: list[queries.KeyEvent], incident: Incident, at: datetime
 def _new_entries(request: PortalRequest, incident: Incident, asked: Asked) -> str:
     """What the page says that asks again with the number it was made at; nothing on a first visit."""
     since = request.headers.get("X-Live", "")
-    if not since.isdigit() or len(since) > 18 or int(since) >= incident.head_sequence:
+    if not since.isdecimal() or len(since) > 18 or int(since) >= incident.head_sequence:
         return ""
     count = queries.new_entries(incident.pk, int(since), asked.filter)
     return plural(count, "new entry", "new entries") if count else ""
