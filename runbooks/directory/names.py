@@ -32,8 +32,9 @@ _SAME: Final = str.maketrans(
 )
 _COMMENT: Final = re.compile(r"(?:^|\s)#.*")
 _BULLET: Final = re.compile(r"^\s*(?:[-*•·‣>+]+|\(?\d{1,5}[.)])\s+")
-_ADDRESS: Final = re.compile(r"[^\s<>\"(),;:\[\]{}|=\\]+@[^\s<>\"(),;:\[\]{}|=\\@]+")
-_DOMAIN_LOGIN: Final = re.compile(r"(?<![\w\\])[\w.-]+\\[^\s<>\"(),;:\[\]{}|=\\@]+(?=[\s<>\"(),;:\[\]{}|=]|$)")
+# Both begin only where a word does: tried at every letter, one long word would take the square of its length.
+_ADDRESS: Final = re.compile(r"(?<![^\s<>\"(),;:\[\]{}|=\\])[^\s<>\"(),;:\[\]{}|=\\]+@[^\s<>\"(),;:\[\]{}|=\\@]+")
+_DOMAIN_LOGIN: Final = re.compile(r"(?<![\w.\\-])[\w.-]+\\[^\s<>\"(),;:\[\]{}|=\\@]+(?=[\s<>\"(),;:\[\]{}|=]|$)")
 _ANGLED: Final = re.compile(r"<([^<>]*)>")
 _STRAY: Final = " \t\"';,:|•·*"
 _PAIRS: Final = ("()", "[]", "{}", "<>")

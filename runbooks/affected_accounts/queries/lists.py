@@ -6,6 +6,8 @@ from io import BytesIO
 from typing import Final
 from uuid import UUID
 
+from django.db.models import Q
+
 from runbooks.affected_accounts.models import AffectedAccount, AffectedImport, UnresolvedLine
 from runbooks.directory.formats.encoding import detect_encoding
 from runbooks.directory.models import Account
@@ -14,7 +16,9 @@ from runbooks.errors import DomainError, NotFoundError
 
 PAGE: Final = 50
 FOUND_AT_MOST: Final = 8
+WORDS_AT_MOST: Final = 10
 LINES_AT_MOST: Final = 100_000
+LETTERS_AT_MOST: Final = 1000
 
 
 class BadListError(DomainError):
@@ -118,6 +122,10 @@ def _lines(content: bytes) -> list[str]:
         raise BadListError("The list is empty. Give one account a line.")
     if len(lines) > LINES_AT_MOST:
         raise BadListError(f"The list has {len(lines):,} lines. Split it: {LINES_AT_MOST:,} at once is the most.")
+    if long := next((number for number, line in enumerate(lines, start=1) if len(line) > LETTERS_AT_MOST), 0):
+        raise BadListError(
+            f"Line {long:,} has {len(lines[long - 1]):,} letters, more than any account. Give one account a line."
+        )
     if any("\0" in line for line in lines):
         raise BadListError("This is no list but a binary file. Save it as text or CSV, one account a line.")
     return lines
@@ -137,14 +145,14 @@ def imports_of(incident_id: UUID) -> list[AffectedImport]:
 
 def find_accounts(text: str) -> tuple[Account, ...]:
     """Up to eight accounts of the directory that a person may mean by some words. Two queries at most."""
-    words = text.replace("\0", "").split()
+    words = text.replace("\0", "").split()[:WORDS_AT_MOST]
     if not words:
         return ()
     named = match_many([text])[0]
     exact = (named.account,) if named.account else named.candidates
     accounts = Account.objects.defer("match_keys")
     for word in words:
-        accounts = accounts.filter(login__icontains=word) | accounts.filter(display_name__icontains=word)
+        accounts = accounts.filter(Q(login__icontains=word) | Q(display_name__icontains=word))
     found = {account.pk: account for account in (*exact, *accounts.order_by("login")[:FOUND_AT_MOST])}
     return tuple(found.values())[:FOUND_AT_MOST]
 
