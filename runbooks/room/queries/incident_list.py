@@ -74,7 +74,7 @@ def incident_list(actor: Actor, wanted: ListFilter, now: datetime) -> IncidentLi
         running = list(found.exclude(status__in=Incident.OVER).order_by("severity", "-declared_at")[:100])
     over: list[Incident] = []
     if wanted.show != "running":
-        over = list(_after(found.filter(status__in=Incident.OVER), wanted.before)[: PAGE + 1])
+        over = list(_after(found.filter(status__in=Incident.OVER), _last(mine, wanted.before))[: PAGE + 1])
     lines = _lines([*running, *over[:PAGE]], now)
     return IncidentList(
         running=lines[: len(running)],
@@ -102,8 +102,12 @@ def _filtered(incidents: QuerySet[Incident], wanted: ListFilter) -> QuerySet[Inc
     return incidents
 
 
-def _after(incidents: QuerySet[Incident], before: str) -> QuerySet[Incident]:
-    last = Incident.objects.filter(reference=before).values_list("declared_at", "id").first() if before else None
+def _last(mine: QuerySet[Incident], before: str) -> tuple[datetime, UUID] | None:
+    """The place of the incident that was shown last; somebody else's has none here, so that its time stays unknown."""
+    return mine.filter(reference=before).values_list("declared_at", "id").first() if before else None
+
+
+def _after(incidents: QuerySet[Incident], last: tuple[datetime, UUID] | None) -> QuerySet[Incident]:
     if last:
         declared_at, pk = last
         incidents = incidents.filter(Q(declared_at__lt=declared_at) | Q(declared_at=declared_at, id__lt=pk))
