@@ -1,5 +1,6 @@
 """Typed readers of environment variables. Nonsense stops the start, with the variable's name and the mend."""
 
+import json
 import os
 import secrets
 from pathlib import Path
@@ -35,6 +36,17 @@ def integer(name: str, default: int) -> int:
         return int(value) if value else default
     except ValueError:
         raise ImproperlyConfigured(f"{name} is {value!r}. Write a whole number.") from None
+
+
+def entries(name: str) -> dict[str, dict[str, object]]:
+    """A JSON object of objects; nothing when the variable is not set."""
+    try:
+        value = json.loads(text(name) or "{}")
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is not JSON: {error}.") from None
+    if not isinstance(value, dict) or not all(isinstance(entry, dict) for entry in value.values()):
+        raise ImproperlyConfigured(f'{name} must read {{"a name": {{"an option": "its value"}}}}.')
+    return value
 
 
 def words(name: str, default: str = "") -> list[str]:

@@ -174,6 +174,13 @@ EMAIL_TIMEOUT = 10
 MAIL_SINK = environment.boolean("MAIL_SINK", default=False)
 DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "IR Portal <ir-portal@portal.example>")
 
+# Identity systems, by name: docs/connectors.md. Named for this portal's people and its exercises, more from the site.
+CONNECTIONS: dict[str, dict[str, object]] = {
+    "people": {"connector": "manual"},
+    "exercise": {"connector": "simulated"},
+    **environment.entries("CONNECTIONS"),
+}
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

@@ -38,8 +38,10 @@ AUTOMATIONS: Final = {
     "rotate_password": "D3-PR",
     "reissue_credential": "D3-RIC",
     "unlock_account": "D3-ULA",
+    "require_password_change": "D3-PR",
     "restrict_remote_access": "D3-UAP",
     "restore_remote_access": "D3-RUAA",
+    "read_state": "D3-DAM",
 }
 
 # The dated facts of an affected account that can close a step for it, as its page names them.
