@@ -24,7 +24,8 @@ from redis.exceptions import RedisError
 
 from runbooks.incidents.models import Incident
 
-SECONDS = 6 * 3600
+# Long enough for an incident that rests, short enough that the heads of a busy one do not fill the cache.
+SECONDS = 600
 MISSING = object()
 Value = TypeVar("Value")
 
