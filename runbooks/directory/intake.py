@@ -107,7 +107,7 @@ class Intake:
         value = record.get(column, "").strip().lower()
         if not value:
             return None
-        if normalised(column) == "useraccountcontrol" and value.isdecimal():
+        if normalised(column) == "useraccountcontrol" and value.isdecimal() and len(value) < 19:
             return not int(value) & _ACCOUNT_DISABLED
         if value in _YES or value in _NO:
             return value in _YES

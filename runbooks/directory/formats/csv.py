@@ -6,7 +6,7 @@ from io import TextIOWrapper
 from typing import BinaryIO, Final
 
 from runbooks.directory.formats.encoding import BrokenFileError, detect_encoding
-from runbooks.directory.formats.rows import Record, Rejections
+from runbooks.directory.formats.rows import Record, Rejections, check_columns
 
 DELIMITERS: Final = ",;\t"
 
@@ -83,6 +83,7 @@ class CsvFile:
         line, values = next(self._rows(skip_header=False), (1, []))
         if not any(value.strip() for value in values):
             raise BrokenFileError(line, "it has no header row")
+        check_columns(line, values)
         columns: list[str] = []
         for position, value in enumerate(values, start=1):
             name = " ".join(value.split()) or f"column {position}"

@@ -10,7 +10,7 @@ from typing import BinaryIO, Final
 from uuid import UUID
 
 from runbooks.directory.formats.encoding import BrokenFileError, detect_encoding
-from runbooks.directory.formats.rows import NOT_TEXT, Record, Rejections
+from runbooks.directory.formats.rows import NOT_TEXT, Record, Rejections, check_columns
 
 PERSON_CLASSES: Final = {"person", "organizationalperson", "inetorgperson", "user", "account", "posixaccount"}
 OTHER_CLASSES: Final = {
@@ -69,7 +69,9 @@ class LdifFile:
         for entry in self._entries():
             if entry.is_account:
                 seen.update(dict.fromkeys(entry.values))
-        return [name for name in seen if name not in NEVER_SHOWN]
+        columns = [name for name in seen if name not in NEVER_SHOWN]
+        check_columns(1, columns)
+        return columns
 
     def records(self) -> Iterator[Record]:
         """(line of the dn, {attribute: first value}) of each account. Raises BrokenFileError where the file breaks."""
