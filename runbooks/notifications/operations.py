@@ -1,6 +1,7 @@
 """The outbox: what an operation announces is written with its change, and delivered afterwards."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -23,6 +24,8 @@ from runbooks.notifications.queries import due
 from runbooks.presentation import full_clock
 
 SUBJECT_MAX, REASON_MAX = 300, 300
+# What mail programs make a link of by themselves.
+LINK = re.compile(r"://|^[^@]*\w\.[a-z]{2,}(?:[/:?#]|\W*$)", re.I)
 # A worker that says nothing for this long is taken for dead; sending ends long before, by the channel's time limits.
 LEASE = timedelta(minutes=2)
 ATTEMPTS = 10
@@ -81,13 +84,12 @@ def working_in(incident_id: UUID) -> Iterable[User]:
 def _render(incident: Announcing, event: str, context: Mapping[str, Any], at: datetime) -> tuple[str, str]:
     """Subject and body: the first line of the template's text, and the rest."""
     said = {
-        key: full_clock(value, incident.zone) if isinstance(value, datetime) else value
+        key: full_clock(value, incident.zone) if isinstance(value, datetime) else _tamed(value)
         for key, value in context.items()
     }
     frame = {
         "reference": incident.reference,
-        # On one line, since it could otherwise break out of the line it stands in.
-        "incident_title": " ".join(incident.title.split()),
+        "incident_title": _tamed(incident.title),
         "tlp": f"TLP:{incident.tlp}",
         "is_exercise": incident.is_exercise,
         "entry": incident.head_sequence,
@@ -96,6 +98,21 @@ def _render(incident: Announcing, event: str, context: Mapping[str, Any], at: da
     }
     subject, _, body = render_to_string(f"notifications/{event}.txt", said | frame).strip().partition("\n")
     return " ".join(subject.split())[:SUBJECT_MAX], body.strip() + "\n"
+
+
+def _tamed(value: object) -> object:
+    """What somebody wrote, on one line and without a link to press.
+
+    It could otherwise break out of its line and say something as if the portal did, or lead where an attacker wants:
+    whoever may declare an incident can have this mail sent to everybody.
+    """
+    if not isinstance(value, str):
+        return value
+    return " ".join(_unlinked(word) if LINK.search(word) else word for word in value.split())
+
+
+def _unlinked(word: str) -> str:
+    return word.replace("://", "[:]//").replace(".", "[.]")
 
 
 def _notice(

@@ -92,6 +92,29 @@ def test_a_line_break_in_a_title_does_not_forge_a_line_of_the_notice(coordinator
     assert f"{incident.reference}: Guessing Sharing: TLP:CLEAR\n" in notice.body
 
 
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("Read https://evil.example/a.b now", "Read https[:]//evil[.]example/a[.]b now"),
+        ("www.evil.example", "www[.]evil[.]example"),
+        ("(evil.com/portal)", "(evil[.]com/portal)"),
+        ("Sign in at evil.com.", "Sign in at evil[.]com[.]"),
+        (
+            "Told clerk@office.example at 17.05, step 3.1",
+            "Told clerk@office.example at 17.05, step 3.1",
+        ),
+    ],
+)
+def test_nothing_that_somebody_writes_becomes_a_link_to_press(incident: Incident, written: str, sent: str) -> None:
+    notice = say(incident, context=CHANGED | {"reason": written})[0]
+    assert f"Why: {sent}\n" in notice.body
+
+
+def test_a_line_break_in_a_reason_does_not_forge_a_line_of_the_notice(incident: Incident) -> None:
+    notice = say(incident, context=CHANGED | {"reason": "Logs\n\nTo act, ring 999.\u2028Sharing: TLP:CLEAR"})[0]
+    assert "Why: Logs To act, ring 999. Sharing: TLP:CLEAR\n" in notice.body
+
+
 def test_moments_are_said_in_the_time_zone_of_the_incident(coordinator: User) -> None:
     incident = make_incident(lead=coordinator, time_zone="America/New_York")
     context = {"number": "3.1", "title": "T", "who": "R", "by": "C", "due": AT + timedelta(hours=1)}
