@@ -7,19 +7,20 @@ ratios are several such lines, and the last repeats the one that fares worst.
 
 import argparse
 import gc
-import os
 import statistics
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from django.core.management import call_command
+from django.db import connection
+from ground import FOLDER
+
+from ir_portal.embedded import engines
+
 ROUNDS = 5
-sys.path.insert(0, str(REPOSITORY))
 
 
 def is_quick(description: str | None) -> bool:
@@ -31,34 +32,15 @@ def is_quick(description: str | None) -> bool:
 
 
 @contextmanager
-def portal(**environment: str) -> Iterator[Path]:
-    """Django on empty engines of its own, migrated, inside the block; yields the data folder.
-
-    Nothing of the portal may be imported before: the settings read the environment once.
-    """
-    with tempfile.TemporaryDirectory(prefix="ir-portal-bench-") as folder:
-        for name in ("DATABASE_URL", "REDIS_URL"):
-            os.environ.pop(name, None)
-        os.environ.update(
-            {"RUN_DIR": folder, "DJANGO_SETTINGS_MODULE": "ir_portal.settings", "LOG_LEVEL": "ERROR", **environment}
-        )
-        from ir_portal.embedded import engines  # noqa: PLC0415  # reads RUN_DIR
-
-        with engines():
-            import django  # noqa: PLC0415
-            from django.core.management import call_command  # noqa: PLC0415
-            from django.db import connections  # noqa: PLC0415
-
-            django.setup()
-            call_command("migrate", verbosity=0)
-            try:
-                yield Path(folder)
-            finally:
-                connections.close_all()
-                for connection in connections.all():
-                    close_pool = getattr(connection, "close_pool", None)
-                    if close_pool:
-                        close_pool()
+def portal() -> Iterator[Path]:
+    """Empty engines, migrated, inside the block; yields the data folder."""
+    with engines():
+        call_command("migrate", verbosity=0)
+        try:
+            yield FOLDER
+        finally:
+            connection.close()
+            connection.close_pool()
 
 
 @dataclass(frozen=True, slots=True)

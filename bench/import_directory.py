@@ -9,7 +9,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from django.db import connection
+from django.utils import timezone
 from harness import Claim, Side, alternate, conclude, is_quick, portal
+
+from runbooks.access.permissions import COMMAND_LINE
+from runbooks.directory.formats import open_directory_file
+from runbooks.directory.models import Account
+from runbooks.directory.operations import import_file
+from runbooks.directory.queries import preview_file, suggested_columns
 
 TARGET = 3.0
 COLUMNS = [
@@ -84,15 +92,6 @@ def write_export(path: Path, accounts: int) -> None:
 
 
 def measure(export: Path) -> list[Claim]:
-    from django.db import connection  # noqa: PLC0415  # after the settings are there
-    from django.utils import timezone  # noqa: PLC0415
-
-    from runbooks.access.permissions import COMMAND_LINE  # noqa: PLC0415
-    from runbooks.directory.formats import open_directory_file  # noqa: PLC0415
-    from runbooks.directory.models import Account  # noqa: PLC0415
-    from runbooks.directory.operations import import_file  # noqa: PLC0415
-    from runbooks.directory.queries import preview_file, suggested_columns  # noqa: PLC0415
-
     def preview_and_apply(_: object = None) -> None:
         with export.open("rb") as file:
             opened = open_directory_file(file)

@@ -23,7 +23,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import REPOSITORY, Claim, conclude, is_quick, portal
+from ground import REPOSITORY
+from harness import Claim, conclude, is_quick, portal
+from seeding import large_incident
+from visit import addresses, queries, session_of
+
+from ir_portal.engines.state import port_is_free
 
 BENCH = Path(__file__).resolve().parent
 CLIENTS = 8
@@ -63,7 +68,7 @@ def main() -> int:
     entries, rounds, seconds = (100_000, 5, 0.35) if quick else (1_000_000, 7, 1.5)
     # The pages are asked for here, too, where nobody serves their style sheets.
     warnings.filterwarnings("ignore", message="No directory at")
-    with portal(DATABASE_POOL="10", LOG_LEVEL="ERROR") as folder, ExitStack() as running:
+    with portal() as folder, ExitStack() as running:
         began = time.perf_counter()
         prepared = prepare(entries)
         print(f"{ACCOUNTS:,} accounts and {entries:,} entries seeded in {time.perf_counter() - began:.0f} s")
@@ -83,9 +88,6 @@ def main() -> int:
 
 def prepare(entries: int) -> Prepared:
     """Seed the incident and find the way to its pages."""
-    from seeding import large_incident  # noqa: PLC0415  # after the settings are there
-    from visit import addresses, queries, session_of  # noqa: PLC0415
-
     incident = large_incident(accounts=ACCOUNTS, entries=entries)
     found = addresses(incident)
     cookie = session_of(incident.lead)
@@ -95,8 +97,6 @@ def prepare(entries: int) -> Prepared:
 @contextmanager
 def served(module: str, folder: Path, environment: dict[str, str]) -> Iterator[int]:
     """The application behind gunicorn on a port of the loopback, until the block ends."""
-    from ir_portal.engines.state import port_is_free  # noqa: PLC0415  # reads RUN_DIR
-
     port = next(port for port in iter(lambda: 20_000 + secrets.randbelow(12_000), 0) if port_is_free(port))
     command = [sys.executable, "-m", "gunicorn", f"{module}:application", "--bind", f"127.0.0.1:{port}"]
     place = {"PYTHONPATH": f"{REPOSITORY}:{BENCH}", "DJANGO_SETTINGS_MODULE": "ir_portal.settings"}
