@@ -46,6 +46,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "runbooks.middleware.PrivacyMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -56,6 +57,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "runbooks.middleware.SizeMiddleware",
+    "runbooks.middleware.AddressMiddleware",
     "runbooks.middleware.DomainErrorMiddleware",
 ]
 TEMPLATES = [
@@ -95,6 +98,9 @@ FILE_UPLOAD_PERMISSIONS = 0o600
 EVIDENCE_MAX_BYTES = environment.integer("EVIDENCE_MAX_BYTES", 50 * 1024 * 1024)
 DIRECTORY_FILE_MAX_BYTES = environment.integer("DIRECTORY_FILE_MAX_BYTES", 200 * 1024 * 1024)
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
+# The largest file with the form around it; before anybody signs in, a form and nothing more.
+REQUEST_MAX_BYTES = max(EVIDENCE_MAX_BYTES, DIRECTORY_FILE_MAX_BYTES) + 1024 * 1024
+STRANGER_REQUEST_MAX_BYTES = 64 * 1024
 
 # Signing in
 AUTH_USER_MODEL = "runbooks.User"
@@ -118,7 +124,10 @@ SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 SESSION_COOKIE_AGE = environment.integer("SESSION_HOURS", 12) * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
 CSRF_COOKIE_HTTPONLY = True
+# Proxies of one's own in front: else all people share their address, and one who guesses locks out everybody.
+ALLAUTH_TRUSTED_PROXY_COUNT = environment.integer("TRUSTED_PROXIES", 0)
 
 # Headers
 SECURE_SSL_REDIRECT = HTTPS

@@ -1,17 +1,65 @@
-"""The edge where the domain's refusals become pages."""
+"""The edges of every request: addresses that cannot be ours, refusals as pages, and who may keep an answer."""
 
 from collections.abc import Callable
+from urllib.parse import unquote_to_bytes
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from runbooks.errors import DomainError, NotFoundError
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class PrivacyMiddleware:
+    """No proxy and no browser keeps an answer: it may say whose mailbox was read, on a machine that others use next."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
+
+
+class SizeMiddleware:
+    """A body larger than the person may send is refused before it is read."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        size = int(length) if length.isdecimal() and len(length) < 19 else 0
+        limit = settings.STRANGER_REQUEST_MAX_BYTES
+        if size > limit and request.user.is_authenticated:
+            limit = settings.REQUEST_MAX_BYTES
+        if size > limit:
+            return render(request, "refused.html", {"error": "That is more than one may send. Send less."}, status=413)
+        return self.get_response(request)
+
+
+class AddressMiddleware:
+    """An address with a NUL character, which the database would not take, is refused before anybody reads it."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        query = request.META.get("QUERY_STRING", "")
+        if "\0" in request.path_info or b"\0" in unquote_to_bytes(query):
+            error = "The address holds a NUL character. Follow a link, or type it again."
+            return render(request, "refused.html", {"error": error}, status=400)
+        return self.get_response(request)
 
 
 class DomainErrorMiddleware:
     """A refusal no page caught itself is shown as one: what is wrong, the mend, and the way back."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
@@ -22,6 +70,13 @@ class DomainErrorMiddleware:
             # The same page as for an address that never was: an outsider learns nothing.
             return render(request, "404.html", status=404)
         if isinstance(exception, DomainError):
-            context = {"error": exception, "back": request.META.get("HTTP_REFERER", "")}
+            context = {"error": exception, "back": _way_back(request)}
             return render(request, "refused.html", context, status=exception.status)
         return None
+
+
+def _way_back(request: HttpRequest) -> str:
+    """The page that led here, where it is one of ours."""
+    page = request.META.get("HTTP_REFERER", "")
+    is_ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure())
+    return page if is_ours else ""

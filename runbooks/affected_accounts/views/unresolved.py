@@ -43,7 +43,7 @@ def settle(request: PortalRequest, reference: str, line_id: int) -> HttpResponse
     unresolved_line(incident.pk, line_id)
     form = SettleForm(request.POST)
     if not form.is_valid():
-        return _show(request, incident, line_id, next(iter(form.errors.values()))[0], status=400)
+        return _show(request, incident, line_id, str(next(iter(form.errors.values()))[0]), status=400)
     chosen = form.cleaned_data["account"]
     try:
         line = settle_line(
