@@ -222,7 +222,6 @@ def plan(incident: Incident, wanted: Filter, **place: Any) -> str:
         (Filter(start=START, end=START + timedelta(hours=12)), "event_by_time_folded"),
         (Filter(fold=False), "event_by_time"),
         (Filter(lane="decision"), "event_by_lane"),
-        (Filter(burst=20), "event_by_burst"),
     ],
 )
 def test_a_page_is_cut_from_an_index_in_either_direction(
@@ -243,5 +242,7 @@ def test_words_accounts_and_bursts_have_indexes_of_their_own(incident: Incident)
         (Filter(text="1234"), "event_search"),
         (Filter(account_ids=(5,)), "event_by_account"),
         (Filter(corrected=True), "event_corrections"),
+        # A few entries: whether they are read in order or sorted is the planner's choice.
+        (Filter(burst=20), "event_by_burst"),
     ):
         assert index in plan(incident, wanted)
