@@ -110,8 +110,9 @@ def page(
     rows = _fetch(where, by, descending, is_gathered=is_gathered, ending=ending, limit=lines + 1)
     has_more, rows = len(rows) > lines, rows[:lines]
     if backwards:
-        return Page(rows[::-1], has_previous=has_more, has_next=True)
-    return Page(rows, has_previous=after is not None, has_next=has_more)
+        return Page(rows[::-1], has_previous=has_more, has_next=bool(rows))
+    # Behind the last entry there is no row whose place could lead back.
+    return Page(rows, has_previous=after is not None and bool(rows), has_next=has_more)
 
 
 def _begin(where: Where, start: Cursor, by: tuple[str, ...], descending: bool) -> None:
