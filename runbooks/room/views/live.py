@@ -68,6 +68,9 @@ def _plain(words: str, status: int) -> HttpResponse:
 async def _events(ear: Ear) -> AsyncIterator[bytes]:
     """Listen first and look afterwards, so that nothing falls between; then every change, and a heartbeat."""
     clock = asyncio.get_running_loop().time
+    # Asked again: of many requests at once, all were let in before the first of them began to listen.
+    if not hub().has_room_for(ear.user_id):
+        return
     with hub().listening(ear.incident_id, ear.user_id) as listener:
         told, people, look_at = (0, 0), 0, clock()
         while True:
