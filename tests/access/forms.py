@@ -1,0 +1,118 @@
+"""What every form of the portal posts: answers that are taken, so that a test can spoil them one by one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+
+from tests.access.rooms import Room
+from tests.factories import make_user
+
+Answers = Mapping[str, Any]
+
+
+def answers(room: Room) -> dict[str, Answers]:
+    """{name of an address: fields that a coordinator of the room may post there}"""
+    version = {"version": "1"}
+    return {
+        "incident_declare": {
+            "title": "Another",
+            "severity": "2",
+            "runbook": "compromised-accounts",
+            "detected_at": "2026-01-05T08:00",
+            "detected_by": "Gateway",
+            "lead": str(room.incident.lead_id),
+            "tlp": "AMBER",
+            "codename": "Egret",
+            "time_zone": "Europe/London",
+            "is_exercise": "on",
+        },
+        "incident_edit": {
+            "title": "Other title",
+            "severity": "2",
+            "tlp": "RED",
+            "codename": "Crane",
+            "detected_at": "2026-01-05T08:00",
+            "detected_by": "Somebody",
+            "time_zone": "Europe/Paris",
+            "version": str(room.incident.version),
+        },
+        "incident_status": {"status": "contained", "reason": "All of them are"},
+        "incident_people_add": {"user": str(make_user().pk)},
+        "incident_people_end": {"reason": ""},
+        "incident_role_give": {"kind": "scribe", "user": str(room.role.user_id), "note": "The log so far"},
+        "incident_role_end": {"reason": ""},
+        "notice_try_again": {"address": "x@outside.example"},
+        "timeline_add": {
+            "lane": "note",
+            "when": "2026-01-05 08:00",
+            "summary": "Seen",
+            "step": str(room.step.pk),
+            "precision": "minute",
+            "logins": room.account.login,
+            "pin": "on",
+            "next": "/incidents/",
+        },
+        "timeline_correct": {"summary": "Other words", "when": "2026-01-05 08:00", "reason": "Misread"},
+        "timeline_pin": {"sequence": "1"},
+        "timeline_unpin": {"sequence": "1"},
+        "step_add": {
+            "title": "Added",
+            "after": room.step.key,
+            "role": "lead",
+            "instruction": "Do it.",
+            "evidence": "A note",
+            "depends_on": room.step.key,
+            "two_person": "on",
+            "due_at": (timezone.now() + timezone.timedelta(days=2)).strftime("%Y-%m-%dT%H:%M"),
+        },
+        "step_claim": {"key": room.step.key},
+        "step_start": {"key": room.step.key},
+        "step_assign": {"user": str(room.incident.lead_id), **version},
+        "step_complete": {"reason": "Done", **version},
+        "step_waive": {"reason": "Not needed", **version},
+        "step_reopen": {"reason": "Again", **version},
+        "step_evidence": {"requirement": "", "note": "Seen", "url": "https://example.com/a", **version},
+        "step_evidence_withdraw": {"reason": "Wrong file", **version},
+        "accounts_import": {"text": f"{room.mark} of nowhere"},
+        "accounts_import_preview": {"pick-1": str(room.account.account_id), "find-1": "given"},
+        "accounts_settle": {"account": "nobody", "reason": "A typing error"},
+        **_verbs(room),
+        "directory_import_new": {"file": SimpleUploadedFile("d.csv", b"mail\nb@parliament.example\n")},
+        "directory_import_columns": {"column-0": "login", "column-1": "display_name"},
+        "directory_import_apply": {"allow_gone": "1", "expected-new": "1", "expected-gone": "1"},
+        "directory_import_discard": {"reason": ""},
+    }
+
+
+def _verbs(room: Room) -> dict[str, Answers]:
+    """The forms about accounts stand at two addresses: for one account, and for all that are ticked."""
+    found: dict[str, Answers] = {}
+    for verb, fields in {
+        "tier": {"tier": "A", "reason": "Logs"},
+        "state": {"after": "compromised", "reason": "Logs"},
+        "fact": {"kind": "rules_checked", "holds": "yes", "source": "A colleague", "when": "now", "note": "None"},
+        "contact": {
+            "channel": "phone",
+            "outcome": "reached",
+            "identity_check": "Known by voice",
+            "address": "",
+            "address_source": "HR",
+            "when": "now",
+            "note": "Calls back",
+        },
+        "owner": {"owner": str(room.incident.lead_id)},
+    }.items():
+        found[f"account_act {verb}"] = {**fields, "version": "1"}
+        found[f"accounts_change {verb}"] = {**fields, "expected": "1"}
+    return found
+
+
+def posted_to(room: Room, name: str) -> str:
+    """The address a form of `answers` posts to."""
+    name, _, verb = name.partition(" ")
+    if name == "timeline_correct":
+        return room.address(name)
+    address = room.address(name, **({"verb": verb} if verb else {}))
+    return f"{address}?id={room.account.pk}" if name == "accounts_change" else address

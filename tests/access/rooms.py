@@ -1,0 +1,126 @@
+"""Rooms with one of everything in them, and the address of each thing, for tests that attack."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.core.files.base import ContentFile
+from django.urls import reverse
+from django.utils import timezone
+
+from runbooks.access.models import User
+from runbooks.access.permissions import actor_for
+from runbooks.affected_accounts.models import AffectedAccount, AffectedImport, UnresolvedLine
+from runbooks.affected_accounts.operations import import_list
+from runbooks.containment.models import Evidence, Step
+from runbooks.containment.operations import NewEvidence, add_evidence
+from runbooks.directory.models import DirectoryImport
+from runbooks.directory.operations import stage_import
+from runbooks.incidents.models import Incident, IncidentRole
+from runbooks.notifications.models import Notification
+from runbooks.timeline.models import TimelineEvent
+from tests.access.routes import BY_NAME
+from tests.factories import make_account, make_affected, make_entry, make_incident, make_step, make_user
+
+STRANGER = "Somebody Unknown, of no office"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """An incident and one of each of its things. Every text of it holds `mark`, which no other room has."""
+
+    incident: Incident
+    mark: str
+    account: AffectedAccount
+    step: Step
+    note: Evidence
+    file: Evidence
+    role: IncidentRole
+    notice: Notification
+    import_: AffectedImport
+    line: UnresolvedLine
+    entry: TimelineEvent
+    directory_import: DirectoryImport
+
+    def things(self) -> dict[str, Any]:
+        """{argument of an address: this room's value for it}"""
+        return {
+            "reference": self.incident.reference,
+            "incident_id": self.incident.pk,
+            "affected_id": self.account.pk,
+            "key": self.step.key,
+            "evidence_id": self.file.pk,
+            "role_id": self.role.pk,
+            "notification_id": self.notice.pk,
+            "import_id": self.import_.pk,
+            "line_id": self.line.pk,
+            "sequence": self.entry.sequence,
+            "user_id": self.role.user_id,
+        }
+
+    def address(self, name: str, **other: Any) -> str:
+        """The address of that name in this room; `other` replaces what the address names."""
+        given = {"slug": "compromised-accounts", "verb": "owner", "account_id": self.account.account_id}
+        known = {**given, **self.things()}
+        if name.startswith("directory"):
+            known["import_id"] = self.directory_import.pk
+        return reverse(name, kwargs={key: (known | other)[key] for key in BY_NAME[name].pattern.converters})
+
+
+def make_room(*members: User, lead: User | None = None, mark: str = "", **changes: Any) -> Room:
+    """A room of these people. The lead is somebody of its own where none is given."""
+    mark = mark or f"heron{uuid4().hex[:8]}"
+    lead = lead or make_user()
+    incident = make_incident(lead=lead, members=members, title=f"Title {mark}", codename=mark, **changes)
+    at, actor = timezone.now(), actor_for(lead)
+    step = make_step(incident, key=f"step-{mark}"[:80], title=f"Step {mark}", instruction=f"Do {mark}.")
+    where: dict[str, Any] = {"incident_id": incident.pk, "key": step.key, "actor": actor, "at": at}
+    upload = ContentFile(mark.encode(), name=f"{mark}.txt")
+    note = add_evidence(**where, evidence=NewEvidence("note", note=f"Seen: {mark}"))
+    file = add_evidence(**where, evidence=NewEvidence("file", note=f"File: {mark}", upload=upload))
+    account = make_affected(incident, make_account(department=f"Office {mark}"))
+    content = f"{STRANGER} {mark}".encode()
+    import_list(incident_id=incident.pk, file_name=f"{mark}.txt", content=content, actor=actor, at=at)
+    return Room(
+        incident=Incident.objects.get(pk=incident.pk),
+        mark=mark,
+        account=account,
+        step=step,
+        note=note,
+        file=file,
+        role=_deputy(incident, at),
+        notice=_failed_notice(incident, lead, mark, at),
+        import_=incident.affected_imports.get(),
+        line=incident.unresolved_lines.get(),
+        entry=make_entry(incident, f"Entry {mark}"),
+        directory_import=stage_import(
+            actor=actor,
+            file=ContentFile(b"userPrincipalName,displayName\na@parliament.example,A\n", name="d.csv"),  # type: ignore[arg-type]
+            file_name="d.csv",
+            at=at,
+        ),
+    )
+
+
+def _deputy(incident: Incident, at: Any) -> IncidentRole:
+    deputy = make_user()
+    incident.memberships.create(user=deputy, added_by="a test", added_at=at)
+    return IncidentRole.objects.create(incident=incident, kind=IncidentRole.Kind.DEPUTY, user=deputy, since=at)
+
+
+def _failed_notice(incident: Incident, to: User, mark: str, at: Any) -> Notification:
+    return Notification.objects.create(
+        incident=incident,
+        event="incident.status_changed",
+        recipient=to,
+        channel="email",
+        address=to.email,
+        subject=f"TLP:AMBER {incident.reference}: {mark}",
+        body=f"Body {mark}\n",
+        idempotency_key=uuid4().hex,
+        status=Notification.Status.FAILED,
+        reason=f"The server said {mark}",
+        next_attempt_at=at,
+        created_at=at - timedelta(seconds=1),
+    )
