@@ -11,6 +11,7 @@ from runbooks.connectors.base import Connector
 from runbooks.errors import DomainError, NotFoundError
 
 CONNECTORS = {
+    "ldap": "runbooks.connectors.ldap",
     "manual": "runbooks.connectors.manual",
     "simulated": "runbooks.connectors.simulated",
 }

@@ -1,9 +1,86 @@
-"""Every connector of the registry, ready to be tried."""
+"""Every connector of the registry, ready to be tried, and a real OpenLDAP server."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runbooks.connectors import CONNECTORS, configured
+from tests.connectors import slapd as server
+from tests.connectors.slapd import Slapd
 from tests.connectors.stages import Stage, refs, simulated
+from tests.directory.institution import make_institution
+
+left_out = pytest.StashKey[int]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    asking = [item for item in items if item.get_closest_marker("slapd")]
+    if asking and not server.find_slapd():
+        if os.environ.get("REQUIRE_SLAPD") == "1":
+            raise pytest.UsageError(f"REQUIRE_SLAPD=1, but {server.MISSING}")
+        config.stash[left_out] = len(asking)
+        config.hook.pytest_deselected(items=asking)
+        items[:] = [item for item in items if item not in asking]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if count := config.stash.get(left_out, 0):
+        terminalreporter.write_line(f"{count} directory tests were skipped: {server.MISSING}", yellow=True)
+
+
+# A real directory
+
+
+@pytest.fixture(scope="session")
+def institution_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of all 9,000 entries, made once and copied for every test."""
+    folder = tmp_path_factory.mktemp("slapd")
+    server.load(folder, make_institution(folder, accounts=9000, affected=90).ldif)
+    return folder
+
+
+@pytest.fixture
+def stopped_slapd(institution_folder: Path, tmp_path: Path) -> Iterator[Slapd]:
+    """To be started by a test that needs it set up in its own way."""
+    (tmp_path / "db").mkdir()
+    shutil.copy(institution_folder / "db" / "data.mdb", tmp_path / "db")
+    (tmp_path / "directory.ldif").symlink_to(institution_folder / "directory.ldif")
+    slapd = Slapd(tmp_path, server.free_port())
+    yield slapd
+    slapd.stop()
+
+
+@pytest.fixture
+def slapd(stopped_slapd: Slapd) -> Slapd:
+    stopped_slapd.start()
+    return stopped_slapd
+
+
+@pytest.fixture
+def connection_of(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Points the connection "directory" at a server, with options of the test's own."""
+
+    def point(slapd: Slapd, **options: Any) -> None:
+        monkeypatch.setenv("CONNECTION_DIRECTORY_PASSWORD", server.PASSWORD)
+        usual = {"url": slapd.url, "bind_dn": server.PORTAL, "base": server.SUFFIX, "group": server.GROUP}
+        settings.CONNECTIONS = {"directory": {"connector": "ldap", **usual, **options}}
+
+    return point
+
+
+@pytest.fixture
+def directory(slapd: Slapd, connection_of: Any) -> Iterator[Any]:
+    connection_of(slapd)
+    connector = configured("directory")
+    yield connector
+    connector.close()
+
+
+# One stage a connector
 
 
 @pytest.fixture
@@ -17,7 +94,18 @@ def manual_stage() -> Stage:
     return Stage(configured("people"), refs("anna.berg", "olaf.stein", "mara.dell"))
 
 
-@pytest.fixture(params=sorted(CONNECTORS))
+@pytest.fixture
+def ldap_stage(slapd: Slapd, directory: Any) -> Stage:
+    """Of the three, one is locked by failed sign-ins and one has no remote access."""
+    free, failed, inside = slapd.logins()[:3]
+    slapd.change(server.dn_of(failed), pwdAccountLockedTime=["20170623190000Z"])
+    slapd.leave_group(inside)
+    return Stage(directory, refs(free, failed, inside))
+
+
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.slapd if name == "ldap" else ()) for name in sorted(CONNECTORS)]
+)
 def stage(request: pytest.FixtureRequest) -> Stage:
     """One of them after the other. A new connector needs a fixture of its own, <name>_stage."""
     found = request.getfixturevalue(f"{request.param}_stage")
