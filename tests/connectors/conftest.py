@@ -49,7 +49,7 @@ def stopped_slapd(institution_folder: Path, tmp_path: Path) -> Iterator[Slapd]:
     (tmp_path / "db").mkdir()
     shutil.copy(institution_folder / "db" / "data.mdb", tmp_path / "db")
     (tmp_path / "directory.ldif").symlink_to(institution_folder / "directory.ldif")
-    slapd = Slapd(tmp_path, server.free_port())
+    slapd = Slapd(tmp_path)
     yield slapd
     slapd.stop()
 

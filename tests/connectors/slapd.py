@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -83,18 +83,35 @@ def load(folder: Path, ldif: Path) -> None:
         subprocess.run(command, check=True, capture_output=True)
 
 
-def configure(folder: Path, *, right: str = "manage", size: str = "unlimited", ppolicy: bool = True) -> None:
+def configure(
+    folder: Path, *, right: str = "manage", size: str = "unlimited", ppolicy: bool = True, tls: bool = False
+) -> None:
     text = CONFIGURATION.replace("FOLDER", str(folder)).replace("RIGHT", right).replace("SIZE", size)
     if not ppolicy:
         text = "\n".join(line for line in text.splitlines() if "ppolicy_" not in line and "overlay" not in line)
+    if tls:
+        certificate = f"TLSCertificateFile {folder}/certificate.pem\nTLSCertificateKeyFile {folder}/key.pem\n"
+        text = text.replace("database mdb", f"{certificate}database mdb")
     (folder / "slapd.conf").write_text(text)
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @dataclass
 class Slapd:
     folder: Path
-    port: int
+    port: int = field(default_factory=free_port)
+    secure_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def secure_url(self) -> str:
+        """Only when it is started with `tls`."""
+        return f"ldaps://localhost:{self.secure_port}"
 
     @property
     def url(self) -> str:
@@ -102,7 +119,8 @@ class Slapd:
 
     def start(self, **configuration: Any) -> None:
         configure(self.folder, **configuration)
-        command = [find_slapd() or "", "-d", "0", "-h", self.url, "-f", str(self.folder / "slapd.conf")]
+        listeners = f"{self.url} {self.secure_url}" if configuration.get("tls") else self.url
+        command = [find_slapd() or "", "-d", "0", "-h", listeners, "-f", str(self.folder / "slapd.conf")]
         with (self.folder / "slapd.log").open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         deadline = time.monotonic() + 15
@@ -157,12 +175,6 @@ class Slapd:
         connection = ldap3.Connection(ldap3.Server(self.url, get_info=ldap3.NONE), ADMIN, PASSWORD, auto_bind=True)
         yield connection
         connection.unbind()
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def dn_of(login: str) -> str:

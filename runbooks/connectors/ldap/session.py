@@ -189,10 +189,25 @@ def _server(where: Address) -> ldap3.Server:
         where.host,
         where.port,
         use_ssl=where.is_tls,
-        tls=ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=where.ca_file or None, sni=where.host),
+        tls=_tls(where) if where.is_encrypted else None,
         get_info=ldap3.NONE,
         connect_timeout=CONNECT_SECONDS,
     )
+
+
+def _tls(where: Address) -> ldap3.Tls:
+    """ldap3's, but for the handshake: it compares names by a function that Python 3.12 no longer has."""
+    try:
+        context = ssl.create_default_context(cafile=where.ca_file or None)
+    except OSError as error:
+        raise ConnectorError(f"The ca_file {where.ca_file} cannot be read: {error}.", permanent=True) from error
+
+    def wrap_socket(connection: ldap3.Connection, do_handshake: bool = True) -> None:
+        connection.socket = context.wrap_socket(connection.socket, server_hostname=where.host)
+
+    tls = ldap3.Tls(validate=ssl.CERT_REQUIRED)
+    tls.wrap_socket = wrap_socket
+    return tls
 
 
 def _entry(item: Any) -> Entry:
