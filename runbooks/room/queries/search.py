@@ -1,5 +1,6 @@
 """One search over what somebody may see: incidents, accounts on their lists, entries of their timelines."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +16,8 @@ from runbooks.presentation import clock
 from runbooks.timeline.models import TimelineEvent
 
 MOST = 20
+# Dashes that keep no word out. PostgreSQL nests a NOT for each of them, and has no room for more than some thirty.
+IDLE_DASHES = re.compile(r"-+(?![\w\"])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def search(actor: Actor, text: str, now: datetime) -> Found:
         for one in accounts.order_by("login", "id")[: MOST + 1]
     ]
     entries = TimelineEvent.objects.filter(
-        incident_id__in=mine, search=SearchQuery(text, config="simple", search_type="websearch")
+        incident_id__in=mine, search=SearchQuery(IDLE_DASHES.sub(" ", text), config="simple", search_type="websearch")
     ).order_by("-occurred_at", "-sequence")[: MOST + 1]
     entry_hits = [_entry(one, mine[one.incident_id], now) for one in entries]
     return Found(
