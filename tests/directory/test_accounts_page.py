@@ -66,7 +66,7 @@ def test_every_word_must_be_somewhere(desk: User, client_of: SignIn) -> None:
     assert listed(client, q="smith") == ["a@b.example", "b@b.example"]
     assert listed(client, q="CLERK smith") == ["a@b.example"]
     assert listed(client, q="room") == ["b@b.example"]
-    assert listed(client, q="clerk tom\x00") == []
+    assert listed(client, q="clerk tom") == []
     assert listed(client, q="%") == []
 
 

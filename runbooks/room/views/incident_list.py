@@ -38,9 +38,9 @@ def _filter(request: PortalRequest) -> ListFilter:
     show: Show = next((one for one in shows if one == asked.get("show")), "all")
     severity = asked.get("severity", "")
     return ListFilter(
-        text=asked.get("q", "").replace("\0", "").strip()[:200],
+        text=asked.get("q", "").strip()[:200],
         show=show,
         severity=int(severity) if severity in {"1", "2", "3", "4"} else None,
-        runbook=asked.get("runbook", "").replace("\0", "")[:80],
-        before=asked.get("before", "").replace("\0", "")[:20],
+        runbook=asked.get("runbook", "")[:80],
+        before=asked.get("before", "")[:20],
     )

@@ -14,7 +14,7 @@ LEAST = 2
 @require_safe
 def page(request: PortalRequest) -> HttpResponse:
     actor, at = actor_of(request), now()
-    text = request.GET.get("q", "").replace("\0", "").strip()[:200]
+    text = request.GET.get("q", "").strip()[:200]
     found = search(actor, text, at) if len(text) >= LEAST else None
     groups = (
         [("Incidents", found.incidents), ("Accounts", found.accounts), ("Timeline entries", found.entries)]
