@@ -161,7 +161,7 @@ def test_a_stream_ends_with_the_membership(
         stream.next_sequence()
         at, actor = timezone.now(), actor_for(coordinator)
         end_membership(incident_id=incident.pk, user_id=responder.pk, actor=actor, at=at)
-        ended_by(stream)
+        assert_ended(stream)
 
 
 @pytest.mark.parametrize("how", ["signed out", "switched off", "password changed"])
@@ -178,10 +178,10 @@ def test_a_stream_ends_with_the_session(
         else:
             responder.set_password("another long passphrase")
             responder.save(update_fields=["password"])
-        ended_by(stream)
+        assert_ended(stream)
 
 
-def ended_by(stream: Stream) -> None:
+def assert_ended(stream: Stream) -> None:
     """The stream says that it ended, and ends."""
     while (event := stream.next()) != "event: ended\ndata:":
         assert event, "The stream broke off without a word."
