@@ -138,9 +138,15 @@ def _notice(
 
 
 def refusal_now(notice: Notification) -> str:
-    """Why nothing may be sent to the address now on file; empty when it may."""
+    """Why nothing may be sent now, to the address on file or to this person at all; empty when it may."""
     reached_by = channel(notice.channel)
-    return reached_by.refusal(reached_by.address_of(notice.recipient))
+    return reached_by.refusal(reached_by.address_of(notice.recipient)) or _has_left(notice)
+
+
+def _has_left(notice: Notification) -> str:
+    """Why this person is told nothing more; empty while they are in the incident and may sign in."""
+    here = Q(memberships__incident_id=notice.incident_id, memberships__ended_at__isnull=True)
+    return "" if User.objects.filter(here, pk=notice.recipient_id, is_active=True).exists() else "not in the incident"
 
 
 def requeue(notice: Notification, *, at: datetime) -> None:
@@ -205,8 +211,9 @@ def _claim(notification_id: UUID, at: datetime) -> Notification | None:
         return None
     if notice.leased_until is not None:
         _record_attempt(notice, notice.leased_until - LEASE, LOST)
-    # Asked again: the affected system may have turned out to be larger since the notice was written.
-    refusal = channel(notice.channel).refusal(notice.address)
+    # Asked again: the affected system may have turned out to be larger since the notice was written, and who left the
+    # incident since, perhaps because their account fell, hears no more of it.
+    refusal = channel(notice.channel).refusal(notice.address) or _has_left(notice)
     if refusal or notice.attempts_made >= ATTEMPTS:
         notice.status = Status.REFUSED if refusal else Status.FAILED
         notice.reason, notice.leased_until = refusal or LOST, None

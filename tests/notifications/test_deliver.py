@@ -7,6 +7,7 @@ import pytest
 from django.db import connection, connections
 from pytest_django import Settings
 
+from runbooks.access.models import User
 from runbooks.notifications.channels import email
 from runbooks.notifications.channels.base import Message
 from runbooks.notifications.models import Notification, NotificationAttempt
@@ -179,6 +180,19 @@ def test_a_notice_to_a_domain_that_turned_out_to_be_affected_is_held_back(smtp: 
     deliver(notification_id=notice.pk, at=AT)
     notice.refresh_from_db()
     assert (notice.status, notice.reason) == (Status.REFUSED, "inside the affected system")
+    assert not smtp.messages
+
+
+@pytest.mark.parametrize("how", ["left", "switched off"])
+def test_who_left_the_incident_since_hears_no_more_of_it(smtp: Sink, how: str) -> None:
+    notice = make_notice()
+    if how == "left":
+        notice.incident.memberships.update(ended_at=AT)
+    else:
+        User.objects.filter(pk=notice.recipient_id).update(is_active=False)
+    deliver(notification_id=notice.pk, at=AT)
+    notice.refresh_from_db()
+    assert (notice.status, notice.reason) == (Status.REFUSED, "not in the incident")
     assert not smtp.messages
 
 

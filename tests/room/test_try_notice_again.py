@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from runbooks.access.models import User
+from runbooks.access.models import Membership, User
 from runbooks.access.permissions import actor_for
 from runbooks.errors import NotAllowedError, NotFoundError
 from runbooks.incidents.models import Incident
@@ -68,6 +68,12 @@ def test_who_still_cannot_be_reached_is_said_and_nothing_is_written(
     failed.refresh_from_db()
     assert failed.status == Status.FAILED
     assert not TimelineEvent.objects.exists()
+
+
+def test_who_left_the_incident_is_not_told_after_all(failed: Notification, coordinator: User, responder: User) -> None:
+    Membership.objects.filter(user=responder).update(ended_at=timezone.now())
+    with pytest.raises(CannotTryAgainError, match="not in the incident"):
+        again(failed, coordinator)
 
 
 @pytest.mark.parametrize("status", [Status.WAITING, Status.DELIVERED])

@@ -32,7 +32,7 @@ def try_notice_again(*, incident_id: UUID, notification_id: UUID, actor: Actor, 
     if refusal := refusal_now(notice):
         raise CannotTryAgainError(
             f"{notice.recipient} still cannot be reached: {refusal}. "
-            "Ask an administrator to enter another address, and reach them by telephone until then."
+            "Ask an administrator to mend that, and reach those who are in the incident by telephone until then."
         )
     before = notice.reason
     requeue(notice, at=at)
