@@ -16,7 +16,7 @@ from runbooks.affected_accounts.transitions import CONTAINMENT
 from runbooks.incidents.models import Incident
 from runbooks.timeline.operations import now
 from tests.affected_accounts.many import holding
-from tests.factories import make_affected, make_entry, make_incident
+from tests.factories import make_account, make_affected, make_entry, make_incident
 
 pytestmark = pytest.mark.django_db
 Clients = Callable[[User], Client]
@@ -141,6 +141,15 @@ def test_the_auditor_reads_and_is_offered_nothing(incident: Incident, auditor: U
     given = {"after": "compromised", "version": "1"}
     assert client.post(address(incident, row, "state/"), given).status_code == 403
     assert client.post(address(incident, row, "tier/"), {"tier": "A", "version": "1"}).status_code == 403
+
+
+def test_numbers_of_the_directory_are_for_those_who_may_look_into_it(
+    incident: Incident, auditor: User, desk: User, client_of: Clients
+) -> None:
+    row = make_affected(incident, make_account(mobile="+447700900123", alternate_mail="h@outside.example"))
+    for number in ("+447700900123", "h@outside.example"):
+        assert number in client_of(desk).get(address(incident, row)).text
+        assert number not in client_of(auditor).get(address(incident, row)).text
 
 
 def test_queries_do_not_grow_with_history(coordinator: User, client_of: Clients) -> None:

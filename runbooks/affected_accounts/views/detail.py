@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from runbooks.access.http import PortalRequest, actor_of
-from runbooks.access.permissions import Actor, require
+from runbooks.access.permissions import Actor, can, require
 from runbooks.affected_accounts.models import AccountFact, AffectedAccount, ContactAttempt, FactKind, State
 from runbooks.affected_accounts.queries.story import (
     FactState,
@@ -96,6 +96,7 @@ def _show(
         "entries": [(entry, clock(entry.occurred_at, incident.zone, at)) for entry in entries],
         "entries_before": more,
         "is_paged": bool(before),
+        "may_ring": can(actor, "view_directory"),
         "forms": _forms(incident, account, actor, at, bound),
         "refused": bound,
     }
