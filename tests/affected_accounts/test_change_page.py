@@ -134,7 +134,9 @@ def test_accounts_of_another_incident_are_refused(incident: Incident, coordinato
     own, elsewhere = make_affected(incident), make_affected(make_incident(lead=coordinator))
     there = address(incident, "tier", ticked([own, elsewhere]))
     response = client_of(coordinator).post(there, {"tier": "A", "expected": "2"})
-    assert response.status_code == 404
+    assert response.status_code == 409
+    assert "1 chosen account cannot be found in this incident" in response.text
+    assert elsewhere.login not in response.text
     assert not AffectedAccount.objects.filter(tier="A").exists()
 
 

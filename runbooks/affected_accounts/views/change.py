@@ -68,7 +68,9 @@ def page(request: PortalRequest, reference: str, verb: str) -> HttpResponse:
     form = form_class(given, incident=incident, states={state for state, _ in rows}, now=at)
     refusal, status = "", 200
     if given is not None:
-        if given.get("expected") != str(len(selection.ids)):
+        if missing := len(selection.ids) - len(rows):
+            refusal, status = _strange(missing), 409
+        elif given.get("expected") != str(len(selection.ids)):
             refusal, status = _moved(len(selection.ids)), 409
         elif form.is_valid():
             try:
@@ -93,6 +95,10 @@ def page(request: PortalRequest, reference: str, verb: str) -> HttpResponse:
         **_said(form, rows),
     }
     return render(request, "affected_accounts/change.html", context, status=status)
+
+
+def _strange(count: int) -> str:
+    return f"{plural(count, 'chosen account')} cannot be found in this incident. Go back and choose again."
 
 
 def _moved(count: int) -> str:
