@@ -181,6 +181,14 @@ def test_the_cookies_are_for_this_host_and_its_pages_only(coordinator: User) -> 
         assert (cookie["httponly"], cookie["samesite"], cookie["domain"], cookie["path"]) == (True, "Lax", "", "/")
 
 
+def test_what_was_done_is_not_told_to_whoever_signs_in_next(room: Room, victim: Client, responder: User) -> None:
+    victim.post(room.address("account_act", verb="owner"), {"owner": str(room.incident.lead_id), "version": "1"})
+    assert set(victim.cookies) == {"session"}
+    victim.post(reverse("account_logout"))
+    victim.post(reverse("account_login"), {"login": responder.username, "password": PASSWORD})
+    assert room.account.login not in victim.get(reverse("incident_list")).text
+
+
 def test_behind_tls_the_cookies_never_travel_without_it() -> None:
     names = ("SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE")
     others = ("SESSION_COOKIE_HTTPONLY", "SESSION_COOKIE_DOMAIN", "SECURE_HSTS_SECONDS", "SECURE_SSL_REDIRECT", "DEBUG")
