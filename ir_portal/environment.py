@@ -1,5 +1,6 @@
 """Typed readers of environment variables. Nonsense stops the start, with the variable's name and the mend."""
 
+import ipaddress
 import json
 import os
 import secrets
@@ -51,6 +52,14 @@ def entries(name: str) -> dict[str, dict[str, object]]:
 
 def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def networks(name: str) -> list[str]:
+    """Networks such as 10.0.0.0/8 or fd00::/8, with commas between them."""
+    try:
+        return [str(ipaddress.ip_network(word)) for word in words(name)]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must name networks such as 10.0.0.0/8: {error}.") from None
 
 
 def kept_secret(name: str, folder: Path) -> str:
