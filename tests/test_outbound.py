@@ -17,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from ir_portal import environment
 from runbooks import outbound
-from runbooks.outbound import OutboundError, Timeouts
+from runbooks.outbound import OutboundError, Timeouts, addresses
 
 NOW = datetime(2017, 6, 23, 20, 0, tzinfo=UTC)
 
@@ -80,11 +80,11 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     def answers(*rounds: list[str]) -> list[str]:
         asked: list[str] = []
 
-        def resolve(host: str, port: int) -> list[outbound.IPAddress]:
+        def resolve(host: str, port: int) -> list[addresses.IPAddress]:
             asked.append(host)
             return [ipaddress.ip_address(text) for text in rounds[min(len(asked), len(rounds)) - 1]]
 
-        monkeypatch.setattr(outbound, "_addresses", resolve)
+        monkeypatch.setattr(addresses, "found", resolve)
         return asked
 
     return answers
@@ -115,25 +115,25 @@ def refused(server: Server, path: str = "/", host: str = "127.0.0.1", **options:
     ],
 )
 def test_what_is_not_public_is_refused(text: str) -> None:
-    assert not outbound.is_allowed(ipaddress.ip_address(text), [])
+    assert not addresses.is_allowed(ipaddress.ip_address(text), [])
 
 
 @pytest.mark.parametrize("text", ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34", "64:ff9b::5db8:d822"])
 def test_what_is_public_is_allowed(text: str) -> None:
-    assert outbound.is_allowed(ipaddress.ip_address(text), [])
+    assert addresses.is_allowed(ipaddress.ip_address(text), [])
 
 
 @pytest.mark.parametrize("text", ["10.1.2.3", "::ffff:10.1.2.3", "64:ff9b::a01:203", "2002:a01:203::1"])
 def test_a_named_network_is_allowed_in_every_dress(text: str) -> None:
     network = ipaddress.ip_network("10.0.0.0/8")
-    assert outbound.is_allowed(ipaddress.ip_address(text), [network])
-    assert not outbound.is_allowed(ipaddress.ip_address("192.168.0.1"), [network])
+    assert addresses.is_allowed(ipaddress.ip_address(text), [network])
+    assert not addresses.is_allowed(ipaddress.ip_address("192.168.0.1"), [network])
 
 
 @pytest.mark.parametrize("text", ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "fd00:ec2::254", "224.0.0.1"])
 def test_no_setting_opens_the_door_to_a_machines_own_credentials(text: str) -> None:
     everything = [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
-    assert not outbound.is_allowed(ipaddress.ip_address(text), everything)
+    assert not addresses.is_allowed(ipaddress.ip_address(text), everything)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001"])
@@ -257,6 +257,7 @@ def test_silence_ends_with_the_time_between_two_bytes(server: Server, loopback: 
     error = refused(server, timeout=Timeouts(connect=1, read=0.1, total=60))
     heard.set()
     assert "did not answer in time" in str(error)
+    assert error.may_have_arrived
 
 
 def test_a_server_that_is_not_there_is_worth_another_try(server: Server, loopback: None) -> None:
@@ -265,6 +266,7 @@ def test_a_server_that_is_not_there_is_worth_another_try(server: Server, loopbac
     error = refused(server)
     assert "Connection refused" in str(error)
     assert not error.permanent
+    assert not error.may_have_arrived
 
 
 def test_a_line_that_drops_is_worth_another_try(server: Server, loopback: None) -> None:
@@ -275,6 +277,7 @@ def test_a_line_that_drops_is_worth_another_try(server: Server, loopback: None) 
     error = refused(server)
     assert "the connection was lost" in str(error)
     assert not error.permanent
+    assert error.may_have_arrived
 
 
 def test_an_answer_of_500_is_the_callers_to_judge(server: Server, loopback: None) -> None:
