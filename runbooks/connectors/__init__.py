@@ -14,6 +14,7 @@ CONNECTORS = {
     "ldap": "runbooks.connectors.ldap",
     "manual": "runbooks.connectors.manual",
     "simulated": "runbooks.connectors.simulated",
+    "webhook": "runbooks.connectors.webhook",
 }
 
 

@@ -1,6 +1,6 @@
 """The options of a connection, read with their types. Nonsense is refused by name, with the mend."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ir_portal import environment
@@ -36,6 +36,13 @@ class Options:
         if not isinstance(value, bool):
             raise self._wrong(key, "Write true or false.")
         return value
+
+    def words(self, key: str, known: Sequence[str], default: Sequence[str] | None = None) -> list[str]:
+        """Some of the known words, each once. Required when there is no default; never none at all."""
+        value = self._left.pop(key, default)
+        if not isinstance(value, list) or not value or any(word not in known for word in value):
+            raise self._wrong(key, f"Write a list of some of these: {', '.join(known)}.")
+        return list(dict.fromkeys(value))
 
     def secret(self, key: str) -> str:
         """From CONNECTION_<NAME>_<KEY> or the file CONNECTION_<NAME>_<KEY>_FILE names; never from the settings."""

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from runbooks.connectors import CONNECTORS, configured
+from runbooks.connectors.base import Action
 from tests.connectors import slapd as server
+from tests.connectors.receiver import SECRET, Receiver
+from tests.connectors.served import served
 from tests.connectors.slapd import Slapd
 from tests.connectors.stages import Stage, refs, simulated
 from tests.directory.institution import make_institution
@@ -101,6 +104,45 @@ def ldap_stage(slapd: Slapd, directory: Any) -> Stage:
     slapd.change(server.dn_of(failed), pwdAccountLockedTime=["20170623190000Z"])
     slapd.leave_group(inside)
     return Stage(directory, refs(free, failed, inside))
+
+
+@pytest.fixture
+def loopback(settings: Any) -> None:
+    """This machine may be called, as a site would allow a network of its own."""
+    settings.OUTBOUND_PRIVATE_NETWORKS = ["127.0.0.0/8"]
+
+
+@pytest.fixture
+def receiver() -> Receiver:
+    return Receiver()
+
+
+@pytest.fixture
+def hook_of(receiver: Receiver, loopback: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Makes the connection "hook" to the receiver, with options of the test's own."""
+    monkeypatch.setenv("CONNECTION_HOOK_SECRET", SECRET)
+    settings.PORTAL_URL = "https://portal.example"
+    actions = sorted(set(Action) - {Action.READ_STATE})
+    made: list[Any] = []
+    with served(receiver) as url:
+
+        def make(**options: Any) -> Any:
+            usual = {"connector": "webhook", "url": f"{url}/accounts", "actions": actions, "reads": True}
+            settings.CONNECTIONS = {"hook": {**usual, **options}}
+            made.append(configured("hook"))
+            return made[-1]
+
+        yield make
+        for connector in made:
+            connector.close()
+
+
+@pytest.fixture
+def webhook_stage(hook_of: Any, receiver: Receiver) -> Stage:
+    """Of the three, one is locked already and one has no remote access."""
+    receiver.account("olaf.stein")["locked"] = ["true"]
+    receiver.account("mara.dell")["remote_access"] = ["false"]
+    return Stage(hook_of(), refs("anna.berg", "olaf.stein", "mara.dell"))
 
 
 @pytest.fixture(
