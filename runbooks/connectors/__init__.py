@@ -11,6 +11,7 @@ from runbooks.connectors.base import Connector
 from runbooks.errors import DomainError, NotFoundError
 
 CONNECTORS = {
+    "entra_id": "runbooks.connectors.entra_id",
     "ldap": "runbooks.connectors.ldap",
     "manual": "runbooks.connectors.manual",
     "simulated": "runbooks.connectors.simulated",

@@ -11,6 +11,8 @@ import pytest
 from runbooks.connectors import CONNECTORS, configured
 from runbooks.connectors.base import Action
 from tests.connectors import slapd as server
+from tests.connectors.entra import ANNA, LAG, MARA, OLAF, PEOPLE, by_group, by_policy, connector_of, serving
+from tests.connectors.graph import Graph
 from tests.connectors.receiver import SECRET, Receiver
 from tests.connectors.served import served
 from tests.connectors.slapd import Slapd
@@ -145,9 +147,46 @@ def webhook_stage(hook_of: Any, receiver: Receiver) -> Stage:
     return Stage(hook_of(), refs("anna.berg", "olaf.stein", "mara.dell"))
 
 
-@pytest.fixture(
-    params=[pytest.param(name, marks=pytest.mark.slapd if name == "ldap" else ()) for name in sorted(CONNECTORS)]
-)
+@pytest.fixture
+def graph(loopback: None) -> Iterator[Graph]:
+    """A tenant of three, all of whom have remote access."""
+    with serving(*PEOPLE) as running:
+        running.tenant.join(*PEOPLE)
+        yield running
+
+
+@pytest.fixture
+def cloud(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes a connector to the tenant, with options of the test's own."""
+    return lambda **options: connector_of(graph, monkeypatch, **options)
+
+
+@pytest.fixture
+def entra_id_stage(graph: Graph, cloud: Any) -> Iterator[Stage]:
+    """Of the three, one is disabled already and one has no remote access."""
+    graph.tenant.lag_seconds = LAG
+    graph.tenant.change(OLAF, accountEnabled=False)
+    graph.tenant.members.write([graph.tenant.id_of(upn) for upn in (ANNA, OLAF)], graph.tenant.clock())
+    connector = cloud(**by_group(graph), lag_seconds=LAG)
+    yield Stage(connector, refs(ANNA, OLAF, MARA), lambda: graph.tenant.clock.wait(LAG))
+    connector.close()
+
+
+@pytest.fixture
+def entra_id_policy_stage(graph: Graph, cloud: Any) -> Iterator[Stage]:
+    """Remote access by a policy that lists one of the three."""
+    graph.tenant.lag_seconds = LAG
+    graph.tenant.set_policy(includeUsers=[graph.tenant.id_of(MARA)])
+    connector = cloud(**by_policy(graph), lag_seconds=LAG)
+    yield Stage(connector, refs(ANNA, OLAF, MARA), lambda: graph.tenant.clock.wait(LAG))
+    connector.close()
+
+
+# A connector that does an action in two ways has a stage for each.
+STAGES = sorted([*CONNECTORS, "entra_id_policy"])
+
+
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slapd if name == "ldap" else ()) for name in STAGES])
 def stage(request: pytest.FixtureRequest) -> Stage:
     """One of them after the other. A new connector needs a fixture of its own, <name>_stage."""
     found = request.getfixturevalue(f"{request.param}_stage")
