@@ -173,6 +173,7 @@ CELERY_TASK_TIME_LIMIT = 600
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep-notifications": {"task": "notifications.sweep", "schedule": 15.0, "options": {"expires": 15}},
+    "sweep-actions": {"task": "actions.sweep", "schedule": 5.0, "options": {"expires": 5}},
 }
 
 # Mail to responders, at their own addresses outside the affected system
@@ -194,6 +195,9 @@ CONNECTIONS: dict[str, dict[str, object]] = {
 }
 # Networks that are not public and may be called over HTTP all the same, such as the one of the directory's servers.
 OUTBOUND_PRIVATE_NETWORKS = environment.networks("OUTBOUND_PRIVATE_NETWORKS")
+
+# How long a request for a second person stands.
+APPROVAL_MINUTES = environment.integer("APPROVAL_MINUTES", 30)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],

@@ -1,6 +1,7 @@
 """Switchboard: every model of every slice."""
 
 from runbooks.access.models import Membership, Role, User
+from runbooks.actions.models import Action, ActionAccount, ActionDecision, ActionExclusion, RestorationStage
 from runbooks.affected_accounts.models import (
     AccountFact,
     AffectedAccount,
@@ -10,7 +11,7 @@ from runbooks.affected_accounts.models import (
     UnresolvedLine,
 )
 from runbooks.containment.models import Evidence, Step
-from runbooks.directory.models import Account, DirectoryImport, HeaderMapping
+from runbooks.directory.models import Account, DirectoryImport, HeaderMapping, Protection
 from runbooks.incidents.models import Incident, IncidentRole, ReferenceCounter
 from runbooks.notifications.models import Notification, NotificationAttempt
 from runbooks.timeline.models import Pin, TimelineBin, TimelineEvent
@@ -18,6 +19,10 @@ from runbooks.timeline.models import Pin, TimelineBin, TimelineEvent
 __all__ = [
     "Account",
     "AccountFact",
+    "Action",
+    "ActionAccount",
+    "ActionDecision",
+    "ActionExclusion",
     "AffectedAccount",
     "AffectedImport",
     "ContactAttempt",
@@ -30,7 +35,9 @@ __all__ = [
     "Notification",
     "NotificationAttempt",
     "Pin",
+    "Protection",
     "ReferenceCounter",
+    "RestorationStage",
     "Role",
     "StateChange",
     "Step",

@@ -30,13 +30,20 @@ IN_INCIDENT: dict[str, frozenset[Role]] = {
     "record_fact": WORKING,
     "assign_account": TALKING,
     "log_contact": TALKING,
+    "request_action": WORKING,
+    "control_action": WORKING,
+    "settle_action": WORKING,
+    "approve_action": LEADING,
+    "break_glass": LEADING,
 }
 # Anywhere: the role alone decides.
 ANYWHERE: dict[str, frozenset[Role]] = {
     "declare_incident": LEADING,
     "import_directory": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
     "view_directory": EVERYBODY - {Role.AUDITOR},
+    "protect_account": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
     "view_catalog": EVERYBODY,
+    "view_connections": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR, Role.RESPONDER}),
 }
 
 

@@ -1,6 +1,7 @@
 """One row per affected account: state, dated facts, contact, and where the row came from."""
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
@@ -80,6 +81,13 @@ class AffectedAccount(models.Model):
     data_loss_assessed_at = models.DateTimeField(null=True, blank=True)
     mfa_bound_at = models.DateTimeField(null=True, blank=True)
 
+    differs = ArrayField(
+        models.CharField(max_length=20),
+        default=list,
+        blank=True,
+        help_text="FactKinds that a read-back found to hold no longer, until they hold again or a person settles it.",
+    )
+
     # The newest contact attempt, for the table.
     last_contact_at = models.DateTimeField(null=True, blank=True)
     last_contact_channel = models.CharField(max_length=12, blank=True)
@@ -101,6 +109,7 @@ class AffectedAccount(models.Model):
             models.Index(F("incident"), F("changed_at").desc(), F("id").desc(), name="affected_by_change"),
             models.Index(fields=["incident", "state"], name="affected_by_state"),
             models.Index(fields=["incident", "owner", "rank", "id"], name="affected_by_owner"),
+            models.Index(fields=["incident"], condition=~Q(differs=[]), name="affected_that_differ"),
         ]
 
     def __str__(self) -> str:

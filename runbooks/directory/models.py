@@ -59,6 +59,28 @@ class Account(models.Model):
         return self.login
 
 
+class Protection(models.Model):
+    """An account that no action on many accounts touches unless somebody takes it in by name. Kept ahead of need."""
+
+    class Kind(models.TextChoices):
+        BREAK_GLASS = "break_glass", "Break-glass account"
+        SERVICE = "service", "Service account"
+        RESPONDER = "responder", "Incident team"
+        DUTY = "duty", "On duty"
+
+    account = models.OneToOneField(Account, on_delete=models.PROTECT, related_name="protection")
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    reason = models.CharField(max_length=400)
+    added_by = models.CharField(max_length=160)
+    added_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=~Q(reason=""), name="protection_has_reason")]
+
+    def __str__(self) -> str:
+        return f"{self.account_id}: {self.get_kind_display()}"
+
+
 class HeaderMapping(models.Model):
     """Which column of a file fills which field, remembered for the next file with the same header."""
 

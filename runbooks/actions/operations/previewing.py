@@ -1,0 +1,84 @@
+"""Reading what an action would change, before anybody is asked to decide on it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from runbooks.access.permissions import PORTAL
+from runbooks.actions.models import Action, ActionAccount
+from runbooks.actions.operations.leasing import Lease, held, held_with_incident, leased
+from runbooks.actions.operations.ledger import before_facts, plain_facts
+from runbooks.actions.operations.locking import action_entry
+from runbooks.actions.operations.running import Clock
+from runbooks.actions.verbs import holds, is_so
+from runbooks.connectors import connection
+from runbooks.connectors.base import AccountRef, AccountState, ConnectorError
+from runbooks.errors import DomainError
+from runbooks.incidents.models import Incident
+from runbooks.presentation import plural
+from runbooks.timeline.operations import record
+
+CHUNK = 1000
+
+
+def preview(*, action_id: UUID, clock: Clock) -> None:
+    """Read the state of every account of a draft that nobody has read yet. What cannot be read is said, not hidden."""
+    with leased(action_id, _may_preview, clock()) as lease:
+        if lease is None:
+            return
+        action = Action.objects.select_related("incident", "undoes").get(pk=action_id)
+        problem = ""
+        try:
+            with connection(action.connection, exercise=action.incident.is_exercise) as connector:
+                after = 0
+                while rows := _chunk(action, after):
+                    states = connector.read([AccountRef(row.login, row.external_id, row.mail) for row in rows])
+                    _store(lease, action, rows, states)
+                    after = rows[-1].position
+        except (ConnectorError, DomainError) as error:
+            problem = str(error)
+        _close(lease, problem, clock())
+
+
+def _may_preview(incident: Incident, action: Action, at: datetime) -> bool:
+    return action.status == Action.Status.DRAFT and action.previewed_at is None and not incident.is_over
+
+
+def _chunk(action: Action, after: int) -> list[ActionAccount]:
+    return list(ActionAccount.objects.filter(action=action, position__gt=after).order_by("position")[:CHUNK])
+
+
+@transaction.atomic
+def _store(lease: Lease, action: Action, rows: Sequence[ActionAccount], states: Sequence[AccountState]) -> None:
+    held(lease)
+    before = before_facts(action, rows)
+    by_answer: dict[tuple[bool | None, str], list[int]] = {}
+    for row, state in zip(rows, states, strict=True):
+        facts = plain_facts(state)
+        was_so = (
+            is_so(action, facts)
+            if action.undoes_id is None
+            else holds(action, before.get(row.account_id, {}), facts, None)
+        )
+        by_answer.setdefault((was_so, state.problem[:1000]), []).append(row.pk)
+    for (was_so, problem), ids in by_answer.items():
+        ActionAccount.objects.filter(pk__in=ids).update(was_so=was_so, message=problem)
+
+
+@transaction.atomic
+def _close(lease: Lease, problem: str, at: datetime) -> None:
+    incident, action = held_with_incident(lease)
+    if action.status != Action.Status.DRAFT:
+        return
+    # Not a new version: a form that was opened meanwhile is about the same list.
+    action.previewed_at, action.preview_problem = at, problem[:400]
+    action.save(update_fields=["previewed_at", "preview_problem"])
+    rows = ActionAccount.objects.filter(action=action)
+    count, already = rows.count(), rows.filter(was_so=True).count()
+    said = f"previewed, {plural(count, 'account')}, {already} of them so already"
+    said += f". Not all could be read: {problem}" if problem else ""
+    record(
+        incident, action_entry(action, "previewed", said, {"accounts": count, "already": already}), actor=PORTAL, at=at
+    )

@@ -1,0 +1,183 @@
+"""Reading back what an action achieved: once the system can show it, then again and again while it must hold."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from runbooks.access.permissions import PORTAL
+from runbooks.actions.models import Action, ActionAccount
+from runbooks.actions.operations.leasing import Lease, held_with_incident, leased
+from runbooks.actions.operations.ledger import before_facts, plain_facts, write_read_back
+from runbooks.actions.operations.locking import action_entry, move
+from runbooks.actions.operations.running import Clock
+from runbooks.actions.queries.superseded import not_superseded
+from runbooks.actions.verbs import PROVEN_BY, holds, meaning, words
+from runbooks.affected_accounts.models import FactKind
+from runbooks.affected_accounts.operations.read_back import REMOTE_ACCESS, ReadBack, take_read_backs
+from runbooks.connectors import connection
+from runbooks.connectors.base import AccountRef, AccountState, Connector, ConnectorError, Fact
+from runbooks.errors import DomainError
+from runbooks.incidents.models import Incident
+from runbooks.notifications.operations import announce
+from runbooks.presentation import number, plural
+from runbooks.timeline.operations import Entry, record, record_many
+
+Row = ActionAccount
+Verdict = ActionAccount.Verdict
+CHUNK = 1000
+AGAIN = (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=4))
+LATER = timedelta(hours=12)
+UNREADABLE_AGAIN = timedelta(minutes=5)
+OVER = (Action.Status.DONE, Action.Status.DONE_WITH_FAILURES, Action.Status.CANCELLED)
+
+
+@dataclass(slots=True)
+class Counts:
+    """Of one pass. `lost` held at the last reading and hold no longer."""
+
+    holds: int = 0
+    differs: int = 0
+    unreadable: int = 0
+    lost: list[str] = field(default_factory=list)
+
+
+def verify(*, action_id: UUID, clock: Clock) -> None:
+    """Read back every account of a finished action that is due, and plan the next time."""
+    with leased(action_id, _may_verify, clock()) as lease:
+        if lease is None:
+            return
+        action = Action.objects.select_related("incident", "undoes").get(pk=action_id)
+        try:
+            with connection(action.connection, exercise=action.incident.is_exercise) as connector:
+                counts = _read_all(lease, action, connector, clock)
+        except (ConnectorError, DomainError) as error:
+            _try_later(lease, str(error), clock())
+        else:
+            _close(lease, counts, clock())
+
+
+def _may_verify(incident: Incident, action: Action, at: datetime) -> bool:
+    if incident.is_over or action.status not in OVER:
+        return False
+    return action.verify_at is not None and action.verify_at <= at
+
+
+def _read_all(lease: Lease, action: Action, connector: Connector, clock: Clock) -> Counts:
+    counts, after = Counts(), 0
+    while rows := _chunk(action, after):
+        states = connector.read([AccountRef(row.login, row.external_id, row.mail) for row in rows])
+        _store(lease, rows, states, counts, clock())
+        after = rows[-1].position
+    return counts
+
+
+def _chunk(action: Action, after: int) -> list[Row]:
+    """Rows whose effect must still show: done, not undone, and not overtaken by a later action."""
+    rows = Row.objects.filter(
+        not_superseded(action), action=action, position__gt=after, undone_at__isnull=True,
+        status__in=[Row.Status.DONE, Row.Status.ALREADY],
+    )  # fmt: skip
+    return list(rows.order_by("position")[:CHUNK])
+
+
+@transaction.atomic
+def _store(lease: Lease, rows: Sequence[Row], states: Sequence[AccountState], counts: Counts, at: datetime) -> None:
+    incident, action = held_with_incident(lease)
+    before = before_facts(action, rows)
+    read, backs, lost = [], [], []
+    for row, state in zip(rows, states, strict=True):
+        facts = plain_facts(state)
+        verdict = _verdict(action, before.get(row.account_id, {}), facts, row, problem=state.problem)
+        read.append((row, verdict.value, facts))
+        _count(counts, row, verdict)
+        if verdict == Verdict.DIFFERS and row.verdict != Verdict.DIFFERS:
+            lost.append((row, facts))
+        if row.affected_account_id is not None and not state.problem:
+            backs.append(_read_back(action, row.affected_account_id, state, verdict))
+    write_read_back(read, at)
+    take_read_backs(incident, backs, actor=PORTAL, at=at)
+    record_many(incident, [_differs(action, row, facts) for row, facts in lost], actor=PORTAL, at=at)
+
+
+def _verdict(
+    action: Action, before: Mapping[str, Any], facts: Mapping[str, Any], row: Row, *, problem: str
+) -> ActionAccount.Verdict:
+    if problem:
+        return Verdict.UNREADABLE
+    if action.kind == Action.Kind.READ_STATE:
+        return Verdict.HOLDS
+    found = holds(action, before, facts, row.sent_at)
+    if found is None:
+        return Verdict.UNREADABLE
+    return Verdict.HOLDS if found else Verdict.DIFFERS
+
+
+def _count(counts: Counts, row: Row, verdict: ActionAccount.Verdict) -> None:
+    counts.holds += verdict == Verdict.HOLDS
+    counts.differs += verdict == Verdict.DIFFERS
+    counts.unreadable += verdict == Verdict.UNREADABLE
+    if verdict == Verdict.DIFFERS and row.verdict == Verdict.HOLDS:
+        counts.lost.append(row.login)
+
+
+def _read_back(action: Action, affected_id: int, state: AccountState, verdict: ActionAccount.Verdict) -> ReadBack:
+    found: dict[FactKind, datetime | None] = {}
+    source = f"{action.connection}, read back"
+    for fact, kind in {**PROVEN_BY, Fact.PASSWORD_CHANGED_AT: FactKind.PASSWORD_CHANGED}.items():
+        reading = state.facts.get(fact)
+        if reading is None:
+            continue
+        if isinstance(reading.value, datetime):
+            found[kind] = reading.value
+        elif isinstance(reading.value, bool):
+            found[kind] = reading.read_at if reading.value else None
+        source = reading.source
+    about = meaning(action).proves or (REMOTE_ACCESS if meaning(action).fact == Fact.REMOTE_ACCESS else None)
+    said = frozenset({about}) if about else frozenset()
+    return ReadBack(
+        affected_id,
+        f"{source}, read back",
+        found,
+        differs=said if verdict == Verdict.DIFFERS else frozenset(),
+        agrees=said if verdict == Verdict.HOLDS else frozenset(),
+    )
+
+
+def _differs(action: Action, row: Row, facts: Mapping[str, Any]) -> Entry:
+    said = f"{row.login} differs: it should be {words(action)}, and the directory does not show it"
+    details = {"account": row.login, "read": facts}
+    about = () if row.affected_account_id is None else (row.affected_account_id,)
+    return action_entry(action, "account_differs", said, details, account_ids=about)
+
+
+@transaction.atomic
+def _close(lease: Lease, counts: Counts, at: datetime) -> None:
+    incident, action = held_with_incident(lease)
+    is_once = action.kind == Action.Kind.READ_STATE or action.undoes_id is not None
+    next_at = None if is_once and not counts.differs else at + _pause(action.verifications)
+    move(action, verified_at=at, verifications=action.verifications + 1, verify_at=next_at)
+    total = counts.holds + counts.differs + counts.unreadable
+    said = f"read back, {number(counts.holds)} of {plural(total, 'account')} as asked"
+    said += f"; {number(counts.differs)} differ" if counts.differs else ""
+    said += f"; {number(counts.unreadable)} cannot be read" if counts.unreadable else ""
+    details = {"as_asked": counts.holds, "differ": counts.differs, "unreadable": counts.unreadable}
+    record(incident, action_entry(action, "verified", said, details), actor=PORTAL, at=at)
+    if counts.lost:
+        announce(incident, "action.differs", {"number": action.number, "count": len(counts.lost)}, at=at)
+
+
+def _pause(verifications: int) -> timedelta:
+    return AGAIN[verifications] if verifications < len(AGAIN) else LATER
+
+
+@transaction.atomic
+def _try_later(lease: Lease, why: str, at: datetime) -> None:
+    """The system does not answer: that is said once, and asked again."""
+    incident, action = held_with_incident(lease)
+    move(action, verify_at=at + UNREADABLE_AGAIN)
+    entry = action_entry(action, "not_verified", f"could not be read back. {why}", {"why": why})
+    record(incident, entry, actor=PORTAL, at=at)
