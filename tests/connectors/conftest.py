@@ -156,30 +156,36 @@ def graph(loopback: None) -> Iterator[Graph]:
 
 
 @pytest.fixture
-def cloud(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> Any:
+def cloud(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Makes a connector to the tenant, with options of the test's own."""
-    return lambda **options: connector_of(graph, monkeypatch, **options)
+    made: list[Any] = []
+
+    def make(**options: Any) -> Any:
+        made.append(connector_of(graph, monkeypatch, **options))
+        return made[-1]
+
+    yield make
+    for connector in made:
+        connector.close()
 
 
 @pytest.fixture
-def entra_id_stage(graph: Graph, cloud: Any) -> Iterator[Stage]:
+def entra_id_stage(graph: Graph, cloud: Any) -> Stage:
     """Of the three, one is disabled already and one has no remote access."""
     graph.tenant.lag_seconds = LAG
     graph.tenant.change(OLAF, accountEnabled=False)
     graph.tenant.members.write([graph.tenant.id_of(upn) for upn in (ANNA, OLAF)], graph.tenant.clock())
     connector = cloud(**by_group(graph), lag_seconds=LAG)
-    yield Stage(connector, refs(ANNA, OLAF, MARA), lambda: graph.tenant.clock.wait(LAG))
-    connector.close()
+    return Stage(connector, refs(ANNA, OLAF, MARA), lambda: graph.tenant.clock.wait(LAG))
 
 
 @pytest.fixture
-def entra_id_policy_stage(graph: Graph, cloud: Any) -> Iterator[Stage]:
+def entra_id_policy_stage(graph: Graph, cloud: Any) -> Stage:
     """Remote access by a policy that lists one of the three."""
     graph.tenant.lag_seconds = LAG
     graph.tenant.set_policy(includeUsers=[graph.tenant.id_of(MARA)])
     connector = cloud(**by_policy(graph), lag_seconds=LAG)
-    yield Stage(connector, refs(ANNA, OLAF, MARA), lambda: graph.tenant.clock.wait(LAG))
-    connector.close()
+    return Stage(connector, refs(ANNA, OLAF, MARA), lambda: graph.tenant.clock.wait(LAG))
 
 
 # A connector that does an action in two ways has a stage for each.

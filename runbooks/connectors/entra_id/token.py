@@ -91,7 +91,8 @@ def _asked(application: Application, http: httpx.Client, clock: Clock) -> Token:
         response = http.post(f"{application.authority}/{application.tenant}/oauth2/v2.0/token", data=form)
         content = content_of(response)
     except OutboundError as error:
-        raise ConnectorError(str(error), permanent=error.permanent, retry_after=error.retry_after) from None
+        again = None if error.permanent else error.retry_after or AGAIN_SECONDS
+        raise ConnectorError(str(error), permanent=error.permanent, retry_after=again) from None
     if response.status_code != httpx.codes.OK:
         raise _refusal(response, content, clock)
     said = content if isinstance(content, dict) else {}
