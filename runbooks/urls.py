@@ -7,6 +7,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="incident_list"), name="home"),
     path("", include("runbooks.room.urls")),
     path("", include("runbooks.incidents.urls")),
+    path("", include("runbooks.actions.urls")),
     path("", include("runbooks.containment.urls")),
     path("", include("runbooks.affected_accounts.urls")),
     path("", include("runbooks.notifications.urls")),
