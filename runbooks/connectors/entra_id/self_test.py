@@ -110,7 +110,7 @@ def _group(directory: Directory, group: GroupAccess) -> Iterator[Finding]:
 
 def _policy(policy: PolicyAccess, found: Mapping[str, Any]) -> Iterator[Finding]:
     users = users_of(found)
-    yield Finding(Severity.FINE, f"The policy restricts {len(_people(users)):,} accounts.")
+    yield Finding(Severity.FINE, f"Accounts the policy restricts: {len(_people(users)):,}.")
     if found.get("state") != ENFORCED:
         yield _error(f"The policy is {found.get('state')}: restricting has no effect.", f"Set it to {ENFORCED}.")
     if missing := policy.missing_exclusions(found):
