@@ -14,6 +14,7 @@ CONNECTORS = {
     "entra_id": "runbooks.connectors.entra_id",
     "ldap": "runbooks.connectors.ldap",
     "manual": "runbooks.connectors.manual",
+    "scim": "runbooks.connectors.scim",
     "simulated": "runbooks.connectors.simulated",
     "webhook": "runbooks.connectors.webhook",
 }

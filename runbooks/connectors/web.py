@@ -16,6 +16,7 @@ from runbooks.outbound import OutboundError
 
 AGAIN_SECONDS: Final = 5.0
 MOST_WORDS: Final = 300
+NOT_IMPLEMENTED: Final = 501
 NOT_NOW: Final = frozenset({408, 425, 429, 503})
 """The other side says that it did nothing, and that later may be better."""
 
@@ -71,7 +72,7 @@ class WebSession:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """The answer, whatever its status below 500, but for those that ask to come later.
+        """The answer, also of a refusal: 400 to 499 but for those that ask to come later, and 501.
 
         Raises ConnectorError where nothing was done, LostError where that is not known.
         """
@@ -87,7 +88,7 @@ class WebSession:
                 permanent=False,
                 retry_after=AGAIN_SECONDS if wait is None else wait,
             )
-        if response.status_code >= 500:
+        if response.status_code >= 500 and response.status_code != NOT_IMPLEMENTED:
             reason = f"{self.where.host} fails ({response.status_code}){said(response)}."
             raise LostError(reason, permanent=False, retry_after=AGAIN_SECONDS)
         return response

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.connectors import slapd as server
 from tests.connectors.entra import ANNA, LAG, MARA, OLAF, PEOPLE, by_group, by_policy, connector_of, serving
 from tests.connectors.graph import Graph
 from tests.connectors.receiver import SECRET, Receiver
+from tests.connectors.scim_server import TOKEN, ScimServer, Tenant
 from tests.connectors.served import served
 from tests.connectors.slapd import Slapd
 from tests.connectors.stages import Stage, refs, simulated
@@ -188,8 +190,56 @@ def entra_id_policy_stage(graph: Graph, cloud: Any) -> Stage:
     return Stage(connector, refs(ANNA, OLAF, MARA), lambda: graph.tenant.clock.wait(LAG))
 
 
+@pytest.fixture(scope="session")
+def scim_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ScimServer]:
+    running = ScimServer(tmp_path_factory.mktemp("scim"))
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def tenant(scim_server: ScimServer) -> Tenant:
+    return Tenant(scim_server, f"t{uuid4().hex[:12]}")
+
+
+@pytest.fixture
+def scim_of(loopback: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Makes the connection "idp" to an address, with options of the test's own."""
+    monkeypatch.setenv("CONNECTION_IDP_TOKEN", TOKEN)
+    made: list[Any] = []
+
+    def make(url: str, **options: Any) -> Any:
+        settings.CONNECTIONS = {"idp": {"connector": "scim", "url": url, **options}}
+        made.append(configured("idp"))
+        return made[-1]
+
+    yield make
+    for connector in made:
+        connector.close()
+
+
+@pytest.fixture
+def scim_stage(tenant: Tenant, scim_of: Any) -> Stage:
+    """Of the three, one is locked already, one has no word on it and no remote access."""
+    inside = [tenant.user("anna.berg", active=True), tenant.user("olaf.stein", active=False)]
+    tenant.user("mara.dell")
+    return Stage(scim_of(tenant.url, group=tenant.group(*inside)), refs("anna.berg", "olaf.stein", "mara.dell"))
+
+
+@pytest.fixture
+def scim_put_stage(tenant: Tenant, scim_of: Any) -> Stage:
+    """The same, where users and the group are written whole."""
+    inside = [tenant.user("anna.berg", active=True), tenant.user("olaf.stein", active=False)]
+    tenant.user("mara.dell")
+    connector = scim_of(tenant.url, dialect="put", group=tenant.group(*inside))
+    return Stage(connector, refs("anna.berg", "olaf.stein", "mara.dell"))
+
+
 # A connector that does an action in two ways has a stage for each.
-STAGES = sorted([*CONNECTORS, "entra_id_policy"])
+STAGES = sorted([*CONNECTORS, "entra_id_policy", "scim_put"])
 
 
 @pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slapd if name == "ldap" else ()) for name in STAGES])
