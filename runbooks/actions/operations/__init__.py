@@ -22,6 +22,7 @@ from runbooks.actions.operations.drafting import (
     take_in,
 )
 from runbooks.actions.operations.locking import WrongStatusError
+from runbooks.actions.operations.reviewing import review_break_glass
 from runbooks.actions.operations.rolling_back import CannotUndoError, draft_rollback
 from runbooks.actions.operations.settling import receive_answer, settle
 
@@ -48,6 +49,7 @@ __all__ = [
     "resolve_anew",
     "resume",
     "retry_failed",
+    "review_break_glass",
     "settle",
     "take_in",
     "withdraw",
