@@ -9,7 +9,7 @@ from runbooks.connectors.base import AccountRef, Action, Fact, Outcome
 from runbooks.connectors.entra_id.connector import SYNCHRONISED
 from tests.connectors.entra import ANNA, MARA, OLAF, outcomes
 from tests.connectors.graph import Graph
-from tests.connectors.graph_tenant import Fault, error, user
+from tests.connectors.graph_tenant import Fault, Reply, error, user
 from tests.connectors.stages import refs
 
 
@@ -100,6 +100,15 @@ def test_sessions_are_ended_once_by_one_request_and_again_by_another(graph: Grap
     assert len(graph.of("POST", "revokeSignInSessions")) == 1
     assert outcomes(connector.act(Action.END_SESSIONS, refs(ANNA), "k2")) == [Outcome.OK]
     assert len(graph.of("POST", "revokeSignInSessions")) == 2
+
+
+def test_sessions_that_were_not_ended_after_all_are_ended_by_the_same_request_later(graph: Graph, cloud: Any) -> None:
+    graph.tenant.faults.append(Fault("POST", "revokeSignInSessions", Reply(200, {"value": True}), times=1))
+    connector = cloud(lag_seconds=60)
+    connector.act(Action.END_SESSIONS, refs(ANNA), "k1")
+    graph.tenant.clock.wait(61)
+    assert outcomes(connector.act(Action.END_SESSIONS, refs(ANNA), "k1")) == [Outcome.OK]
+    assert connector.read(refs(ANNA))[0].facts[Fact.SESSIONS_ENDED_AT].value == graph.tenant.clock()
 
 
 def test_the_sessions_of_a_guest_are_not_said_to_be_ended(graph: Graph, cloud: Any) -> None:
