@@ -22,28 +22,37 @@ from runbooks.actions.operations.drafting import (
     take_in,
 )
 from runbooks.actions.operations.locking import WrongStatusError
+from runbooks.actions.operations.planning import BadPlanError, NotPlannedError, StagePlan
 from runbooks.actions.operations.reviewing import review_break_glass
 from runbooks.actions.operations.rolling_back import CannotUndoError, draft_rollback
 from runbooks.actions.operations.settling import receive_answer, settle
+from runbooks.actions.operations.stages import GateClosedError, change_stop_rule, draft_stage, plan_stages
 
 __all__ = [
     "BadActionError",
+    "BadPlanError",
     "CannotUndoError",
     "Choice",
     "Draft",
+    "GateClosedError",
     "ListChangedError",
+    "NotPlannedError",
     "NotPreviewedError",
     "OwnRequestError",
+    "StagePlan",
     "WrongCountError",
     "WrongStatusError",
     "begin",
     "break_glass",
     "cancel_rest",
+    "change_stop_rule",
     "decide",
     "draft_action",
     "draft_rollback",
+    "draft_stage",
     "exclude",
     "pause",
+    "plan_stages",
     "receive_answer",
     "request_approval",
     "resolve_anew",

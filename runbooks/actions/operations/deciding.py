@@ -14,6 +14,8 @@ from runbooks.actions.digest import digest_of
 from runbooks.actions.models import Action, ActionAccount, ActionDecision
 from runbooks.actions.operations.drafting import resolve
 from runbooks.actions.operations.locking import action_entry, lock_action, move, only_while
+from runbooks.actions.operations.planning import NotPlannedError
+from runbooks.actions.queries.stages import held_back, is_lock_down
 from runbooks.background import wake
 from runbooks.containment.models import Step
 from runbooks.containment.operations import NewStep, add_step
@@ -123,7 +125,7 @@ def decide(
         raise WrongCountError("Choose whether to approve, ask for a change, or refuse.")
     if choice.digest != action.digest:
         raise ListChangedError("The request changed since you opened this page. Look at what stands now.")
-    if problem := _drift(incident, action):
+    if problem := _drift(incident, action) or _gate_problem(action):
         return _void(incident, action, problem, actor, at)
     count = ActionAccount.objects.filter(action=action).count()
     _check_read(action, choice, count)
@@ -303,7 +305,18 @@ def _ready(incident: Incident, action: Action) -> int:
         raise ListChangedError("There is no account on the list. Take some in, or withdraw the draft.")
     if problem := _drift(incident, action):
         raise ListChangedError(f"{problem[0].upper()}{problem[1:]}. Make the list again, then look at the preview.")
+    if problem := _gate_problem(action):
+        raise ListChangedError(f"The gate closed since: {problem}. Exclude them, then ask.")
+    if is_lock_down(action) and not action.stages.exists():
+        raise NotPlannedError("Plan the way back first: nothing is taken from everyone without one.")
     return count
+
+
+def _gate_problem(action: Action) -> str:
+    """Who of a stage no longer passes its gate: harm may be seen between the draft and the decision."""
+    held = held_back(action) if action.stage_id is not None else []
+    also = f" and {len(held) - 3} more" if len(held) > 3 else ""
+    return f"{', '.join(held[:3])}{also} may not come back yet" if held else ""
 
 
 def _drift(incident: Incident, action: Action) -> str:

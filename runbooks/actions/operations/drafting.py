@@ -11,7 +11,9 @@ from django.db.models import Max
 from runbooks.access.permissions import Actor, require
 from runbooks.actions.models import Action, ActionAccount, ActionExclusion
 from runbooks.actions.operations.locking import action_entry, lock_action, move, only_while
+from runbooks.actions.operations.planning import default_plan, write_plan
 from runbooks.actions.operations.resolving import Left, Target, chosen, everyone, left_alone, named
+from runbooks.actions.queries.stages import is_lock_down
 from runbooks.actions.verbs import NEEDS_TWO
 from runbooks.background import wake
 from runbooks.connectors import connection
@@ -115,7 +117,7 @@ def _write_draft(*, incident_id: UUID, draft: Draft, actor: Actor, at: datetime)
     step = Step.objects.filter(incident=incident, key=draft.step_key).first() if draft.step_key else None
     targets = everyone(incident_id) if draft.everyone else chosen(incident_id, draft.affected_ids)
     left = left_alone(incident, draft.kind, targets)
-    return new_action(
+    action = new_action(
         incident,
         Action(
             kind=draft.kind,
@@ -134,6 +136,9 @@ def _write_draft(*, incident_id: UUID, draft: Draft, actor: Actor, at: datetime)
         actor=actor,
         at=at,
     )
+    if is_lock_down(action):
+        write_plan(action, default_plan())
+    return action
 
 
 def new_action(

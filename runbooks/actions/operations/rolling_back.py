@@ -31,13 +31,13 @@ def draft_rollback(
     *, action_id: UUID, reason: str, row_ids: Collection[int] | None = None, actor: Actor, at: datetime
 ) -> Action:
     """A draft that undoes an action, for all of its accounts or for some rows of its ledger."""
-    kind, capabilities = _undoing(action_id)
+    kind, capabilities = undoing(action_id)
     return _draft(
         action_id=action_id, kind=kind, most=capabilities.batch_size, reason=reason, row_ids=row_ids, actor=actor, at=at
     )
 
 
-def _undoing(action_id: UUID) -> tuple[str, Capabilities]:
+def undoing(action_id: UUID) -> tuple[str, Capabilities]:
     """The kind that undoes it, and what the connection can do; asked before the transaction."""
     action = Action.objects.select_related("incident").filter(pk=action_id).first()
     if action is None:
