@@ -42,7 +42,10 @@ class ScimServer:
 
     def _answers(self) -> bool:
         try:
-            return httpx.get(f"http://127.0.0.1:{self.port}/anybody/v2/Users", trust_env=False).status_code == 401
+            return (
+                httpx.get(f"http://127.0.0.1:{self.port}/anybody/v2/Users", trust_env=False, verify=False).status_code
+                == 401
+            )
         except httpx.TransportError:
             return False
 
@@ -70,7 +73,7 @@ class Tenant:
 
     def ask(self, method: str, path: str, content: Any = None) -> Any:
         headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/scim+json"}
-        with closing(httpx.Client(trust_env=False)) as client:
+        with closing(httpx.Client(trust_env=False, verify=False)) as client:
             response = client.request(method, self.url + path, json=content, headers=headers)
         assert response.is_success, response.text
         return response.json() if response.content else None
