@@ -33,6 +33,11 @@ class Said:
 HANG_UP = Said(status=0)
 
 
+class Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up early is what some tests are about."""
+
+
 @contextmanager
 def served(answer: Callable[[Asked], Said]) -> Iterator[str]:
     """The address at which the function answers."""
@@ -60,7 +65,7 @@ def served(answer: Callable[[Asked], Said]) -> Iterator[str]:
 
     for method in ("GET", "POST", "PUT", "PATCH"):
         setattr(Handler, f"do_{method}", Handler._answer)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}"

@@ -1,8 +1,10 @@
 """What a receiver may answer, and what the portal makes of it."""
 
 import logging
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -326,3 +328,14 @@ def test_neither_secret_nor_names_are_logged(
     connector.read(TWO)
     assert SECRET not in caplog.text
     assert "anna.berg" not in caplog.text
+
+
+def test_the_receiver_of_the_documentation_knows_the_portal_from_others(hook_of: Any, receiver: Receiver) -> None:
+    hook_of().act(Action.LOCK_ACCOUNT, TWO, "k1")
+    (asked,) = receiver.asked
+    text = (Path(__file__).parents[2] / "docs" / "connectors.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code.replace('open("/run/secrets/portal", "rb").read().strip()', repr(SECRET.encode())), names)
+    assert names["is_from_the_portal"](asked.headers, asked.body)
+    assert not names["is_from_the_portal"](asked.headers, asked.body + b" ")
