@@ -96,6 +96,7 @@ def _show(
         "entries": [(entry, clock(entry.occurred_at, incident.zone, at)) for entry in entries],
         "entries_before": more,
         "is_paged": bool(before),
+        "may_act": can(actor, "request_action") and not incident.is_over,
         "may_ring": can(actor, "view_directory"),
         "forms": _forms(incident, account, actor, at, bound),
         "refused": bound,

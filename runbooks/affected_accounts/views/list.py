@@ -93,6 +93,7 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
         "previous": links.to(before=found.before) if found.before else "",
         "first": links.to() if found.before else "",
         "verbs": verbs,
+        "may_act": can(actor, "request_action") and not incident.is_over,
         "may_import": can(actor, "import_affected") and not incident.is_over,
         "unresolved": read.unresolved,
         "caption": f"{plural(matched.total, 'account')}, {SORT_LABELS[sort].lower()}",
