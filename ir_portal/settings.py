@@ -101,6 +101,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 # The largest file with the form around it; before anybody signs in, a form and nothing more.
 REQUEST_MAX_BYTES = max(EVIDENCE_MAX_BYTES, DIRECTORY_FILE_MAX_BYTES) + 1024 * 1024
 STRANGER_REQUEST_MAX_BYTES = 64 * 1024
+ANSWER_MAX_BYTES = 1024 * 1024
 
 # Signing in
 AUTH_USER_MODEL = "runbooks.User"

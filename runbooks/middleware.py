@@ -1,5 +1,6 @@
 """The edges of every request: addresses that cannot be ours, refusals as pages, and who may keep an answer."""
 
+import re
 from collections.abc import Callable
 from urllib.parse import unquote_to_bytes
 
@@ -10,6 +11,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from runbooks.errors import DomainError, NotFoundError
 
+# Systems that answer by call-back prove who they are by the body itself.
+ANSWERS = re.compile(r"/connectors/[^/]+/answers/")
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
@@ -35,6 +38,8 @@ class SizeMiddleware:
         length = request.META.get("CONTENT_LENGTH") or "0"
         size = int(length) if length.isdecimal() and len(length) < 19 else 0
         limit = settings.STRANGER_REQUEST_MAX_BYTES
+        if ANSWERS.fullmatch(request.path_info):
+            limit = settings.ANSWER_MAX_BYTES
         if size > limit and request.user.is_authenticated:
             limit = settings.REQUEST_MAX_BYTES
         if size > limit:

@@ -17,7 +17,7 @@ RATE_OVER = timedelta(minutes=1)
 class Progress:
     """Accounts of an action by status, and how the last read-back found those that it changed.
 
-    `recent` were answered in the last minute, by whoever.
+    `recent` were answered in the last minute, by whoever; `undoable` have a before-value to go back to.
     """
 
     waiting: int = 0
@@ -32,6 +32,7 @@ class Progress:
     differs: int = 0
     unreadable: int = 0
     undone: int = 0
+    undoable: int = 0
     recent: int = 0
 
     @property
@@ -83,6 +84,9 @@ COUNTED = {
     "differs": Q(verdict=Verdict.DIFFERS, undone_at__isnull=True),
     "unreadable": Q(verdict=Verdict.UNREADABLE),
     "undone": Q(undone_at__isnull=False),
+    "undoable": Q(
+        status__in=[Status.DONE, Status.ALREADY, Status.UNKNOWN], undone_at__isnull=True, before__isnull=False
+    ),
 }
 
 
@@ -93,13 +97,10 @@ def progress_of(action: Action, now: datetime) -> Progress:
 
 def progress_of_many(action_ids: Iterable[UUID], now: datetime) -> dict[UUID, Progress]:
     """One query, whatever the number of actions and accounts. An action without accounts is not among them."""
-    rows = (
-        ActionAccount.objects.filter(action__in=list(action_ids))
-        .order_by()
-        .values("action_id")
-        .annotate(
-            **{f"n_{name}": Count("id", filter=which) for name, which in COUNTED.items()},
-            n_recent=Count("id", filter=Q(answered_at__gt=now - RATE_OVER)),
-        )
-    )
-    return {row["action_id"]: Progress(**{name: row[f"n_{name}"] for name in [*COUNTED, "recent"]}) for row in rows}
+    counted: dict[str, Count] = {
+        **{f"n_{name}": Count("id", filter=which) for name, which in COUNTED.items()},
+        "n_recent": Count("id", filter=Q(answered_at__gt=now - RATE_OVER)),
+    }
+    rows = ActionAccount.objects.filter(action__in=list(action_ids)).order_by().values("action_id").annotate(**counted)
+    found = rows.values_list("action_id", *counted)
+    return {action_id: Progress(**dict(zip([*COUNTED, "recent"], counts, strict=True))) for action_id, *counts in found}

@@ -31,8 +31,10 @@ class RunForm(forms.Form):
 
 
 class ChosenForm(RunForm):
-    """For ticked rows of the ledger (`row`), or for all of them (`all`)."""
+    """For ticked rows of the ledger (`row`), or for all of them (`all_name`). Two of these share the page's form."""
 
+    use_required_attribute = False
+    all_name = ""
     nobody = "Tick accounts in the list first."
 
     def clean(self) -> dict[str, Any]:
@@ -44,7 +46,7 @@ class ChosenForm(RunForm):
 
     @property
     def is_for_all(self) -> bool:
-        return bool(self.data.get("all"))
+        return bool(self.data.get(self.all_name))
 
     @property
     def picked(self) -> list[int]:
@@ -63,7 +65,7 @@ class PauseForm(RunForm):
 class RollbackForm(ChosenForm):
     """cleaned_data: reason, row_ids (None: every account of the action)."""
 
-    verb = "rollback"
+    verb, all_name = "rollback", "all_accounts"
     nobody = "Tick the accounts to put back, or roll back all of them."
     reason = forms.CharField(
         max_length=REASON_MAX, label="Why it is rolled back", widget=Textarea(rows=2, maxlength=REASON_MAX)
@@ -73,7 +75,7 @@ class RollbackForm(ChosenForm):
 class SettleForm(ChosenForm):
     """cleaned_data: row_ids, status, evidence, happened_at."""
 
-    verb = "settle"
+    verb, all_name = "settle", "all_in_hand"
     nobody = "Tick the accounts that you settle, or all of them."
     status = forms.ChoiceField(
         choices=[(status.value, RESULTS[status]) for status in BY_HAND],
