@@ -62,6 +62,7 @@ class Room:
     def address(self, name: str, **other: Any) -> str:
         """The address of that name in this room; `other` replaces what the address names."""
         given = {"slug": "compromised-accounts", "verb": "owner", "account_id": self.account.account_id}
+        given |= {"number": 1, "position": 1, "name": "people"}
         known = {**given, **self.things()}
         if name.startswith("directory"):
             known["import_id"] = self.directory_import.pk

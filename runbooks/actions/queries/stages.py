@@ -1,7 +1,7 @@
 """The way back from a lock-down by stages: who is in each, whom its gate holds back, what keeps it waiting."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -45,7 +45,8 @@ class StageNow:
     """A stage as it stands. `ready` are rows of the lock-down's ledger; `held` are such rows and why each waits.
 
     `restored` and `under_way` count accounts in the stage's own actions, `harmed` those of them that were seen harmed
-    after they were given back. `problem` says why no action can be drafted now; it is empty where one can.
+    after they were given back. `problem` says why no action can be drafted now; it is empty where one
+    can. `is_stopped`:
     """
 
     stage: RestorationStage
@@ -55,7 +56,8 @@ class StageNow:
     under_way: int
     harmed: int
     actions: tuple[StageAction, ...]
-    problem: str
+    problem: str = ""
+    is_stopped: bool = False
 
     @property
     def has_run(self) -> bool:
@@ -222,8 +224,9 @@ def _harmed(lock_down: Action) -> dict[int, int]:
 def _with_problem(
     now: StageNow, lock_down: Action, earlier: Sequence[StageNow], stages: Sequence[RestorationStage]
 ) -> StageNow:
-    problem = _lock_down_problem(lock_down) or _plan_problem(stages) or _order_problem(earlier) or _own_problem(now)
-    return StageNow(now.stage, now.ready, now.held, now.restored, now.under_way, now.harmed, now.actions, problem)
+    problem = _lock_down_problem(lock_down) or _plan_problem(stages) or _order_problem(earlier)
+    stopped = "" if problem else _stop_problem(earlier)
+    return replace(now, problem=problem or stopped or _own_problem(now), is_stopped=bool(stopped))
 
 
 def _lock_down_problem(lock_down: Action) -> str:
@@ -242,10 +245,15 @@ def _plan_problem(stages: Sequence[RestorationStage]) -> str:
 
 
 def _order_problem(earlier: Sequence[StageNow]) -> str:
-    """The gate of the stage: the one before has run, and not too many were seen harmed again since."""
+    """The one before has run."""
     waiting = next((one for one in earlier if not one.has_run and (one.ready or one.under_way)), None)
     if waiting is not None:
         return f"Waits for stage {waiting.stage.position}, “{waiting.stage.title}”, to run."
+    return ""
+
+
+def _stop_problem(earlier: Sequence[StageNow]) -> str:
+    """Not too many were seen harmed again since they came back."""
     if not earlier:
         return ""
     harmed, allowed = sum(one.harmed for one in earlier), earlier[-1].stage.stop_after
