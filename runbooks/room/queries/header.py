@@ -7,7 +7,11 @@ from functools import lru_cache
 from uuid import UUID
 
 from django.urls import reverse
+from django.utils.safestring import SafeString
 
+from runbooks.actions.drawing import job_bar
+from runbooks.actions.models import Action
+from runbooks.actions.queries.listing import Job, UnderWay, under_way
 from runbooks.affected_accounts.queries import GroupCounts, group_counts
 from runbooks.containment.models import Step
 from runbooks.incidents.models import Incident
@@ -32,8 +36,19 @@ class Tab:
 
 
 @dataclass(frozen=True, slots=True)
+class JobLine:
+    """An action that is carried out now, in the strip under the header."""
+
+    title: str
+    address: str
+    words: str
+    bar: SafeString
+    is_paused: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
-    """`clock_big` and `clock_small` with their units: 26 h 35 min."""
+    """`clock_big` and `clock_small` with their units: 26 h 35 min. `jobs` are the actions that are carried out now."""
 
     clock_label: str
     clock_big: str
@@ -42,6 +57,7 @@ class Header:
     clock_small_unit: str
     banner: Banner
     tabs: list[Tab]
+    jobs: list[JobLine]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +68,14 @@ class Counted:
     closed: int
     restricted: tuple[str, datetime] | None
     accounts: GroupCounts
+    actions: UnderWay
 
 
 TABS = (
     ("overview", "Overview", "incident"),
     ("steps", "Steps", "steps"),
     ("accounts", "Accounts", "accounts"),
+    ("actions", "Actions", "actions"),
     ("timeline", "Timeline", "timeline"),
     ("people", "People", "incident_people"),
     ("notices", "Notices", "notices"),
@@ -65,7 +83,7 @@ TABS = (
 
 
 def header(incident: Incident, now: datetime) -> Header:
-    """No query while the incident stays as it is; three after a change, whatever the incident holds."""
+    """No query while the incident stays as it is; four after a change, whatever the incident holds."""
     counted = at_head(incident, "header", _count)
     end = incident.closed_at if incident.is_over and incident.closed_at else now
     hours, minutes = divmod(int((end - incident.declared_at).total_seconds()) // 60, 60)
@@ -79,18 +97,49 @@ def header(incident: Incident, now: datetime) -> Header:
         if incident.is_over
         else f"since declared, {declared}"
     )
-    return Header(label, *big, *small, banner=_banner(incident, counted, now), tabs=_tabs(incident, counted))
+    return Header(
+        label,
+        *big,
+        *small,
+        banner=_banner(incident, counted, now),
+        tabs=_tabs(incident, counted),
+        jobs=[_job(incident, job) for job in counted.actions.jobs],
+    )
 
 
 def _tabs(incident: Incident, counted: Counted) -> list[Tab]:
     numbers = {
         "steps": f"{counted.closed} of {counted.steps}",
         "accounts": number(counted.accounts.total),
+        "actions": _actions(counted.actions),
         "timeline": number(incident.head_sequence),
     }
     return [
         Tab(key, label, address, numbers.get(key, "")) for key, label, address in _tab_addresses(incident.reference)
     ]
+
+
+def _actions(under: UnderWay) -> str:
+    parts = [(len(under.jobs), "running"), (under.awaiting, "waiting")]
+    return ", ".join(f"{count} {word}" for count, word in parts if count)
+
+
+def _job(incident: Incident, job: Job) -> JobLine:
+    words = f"{number(job.good)} of {number(job.total)} done"
+    for count, word in ((job.bad, "failed or not known"), (job.pending, "with people"), (job.left, "waiting")):
+        words += f", {number(count)} {word}" if count else ""
+    drawn = job_bar(
+        key=f"strip-{job.number}",
+        label=job.title,
+        said=words,
+        good=job.good,
+        bad=job.bad,
+        pending=job.pending,
+        total=job.total,
+        slim=True,
+    )
+    address = reverse("action", args=[incident.reference, job.number])
+    return JobLine(job.title, address, words, drawn, is_paused=job.status == Action.Status.PAUSED)
 
 
 @lru_cache(maxsize=256)
@@ -108,7 +157,7 @@ def _count(incident_id: UUID) -> Counted:
         )
     )
     closed = sum(status in Step.CLOSED for _, _, status, *_ in steps)
-    return Counted(len(steps), closed, _remote_access(steps), group_counts(incident_id))
+    return Counted(len(steps), closed, _remote_access(steps), group_counts(incident_id), under_way(incident_id))
 
 
 def _banner(incident: Incident, counted: Counted, now: datetime) -> Banner:
