@@ -32,7 +32,6 @@ def show(request: PortalRequest, seen: Seen, *, status: int = 200) -> HttpRespon
     context |= {
         "news": _news(seen.action, brief),
         "button": _button(seen.action, brief),
-        "has_begun_list": seen.action.undoes_id is None and seen.action.stage_id is None,
     }
     return render(request, "actions/draft.html", context, status=status)
 
@@ -66,7 +65,9 @@ def forms_of(seen: Seen) -> dict[str, RunForm]:
         forms["ask"] = VersionForm(seen=seen)
         for name, form in (("exclude", ExcludeForm), ("take_in", TakeInForm)):
             forms[name] = _typed(seen, form) or form(seen=seen)
-    if seen.may("break_glass") and seen.action.needs_approval:
+    # Who may decide on a request has no need to begin it alone.
+    is_alone = seen.is_author or seen.action.status == Action.Status.DRAFT
+    if seen.may("break_glass") and seen.action.needs_approval and is_alone:
         forms["break_glass"] = _typed(seen, BreakGlassForm) or BreakGlassForm(seen=seen)
     return forms
 

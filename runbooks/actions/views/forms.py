@@ -29,10 +29,10 @@ class VersionForm(RunForm):
 def _password() -> forms.CharField:
     return forms.CharField(
         label="Your own password",
-        required=False,
         strip=False,
-        max_length=1000,
+        max_length=4096,
         help_text="It proves that it is you at this screen. It is not kept.",
+        error_messages={"required": "Enter your own password. It proves that it is you at this screen."},
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "class": "input"}),
     )
 
@@ -88,6 +88,8 @@ class DecideForm(RunForm):
     """What the second person chose. `digest` is of what their page showed."""
 
     verb = "decide"
+    # What is needed follows from the choice: the browser must not insist on a password of whoever refuses.
+    use_required_attribute = False
     digest = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
     choice = forms.ChoiceField(
         choices=[(kind.value, kind.label) for kind in (Decided.APPROVED, Decided.CHANGE_ASKED, Decided.REFUSED)],
@@ -95,9 +97,9 @@ class DecideForm(RunForm):
     )
     number = forms.CharField(
         label="Type the number of accounts that will change",
-        required=False,
         max_length=20,
         help_text="You find it under Scope.",
+        error_messages={"required": "Type the number of accounts that will change. You find it under Scope."},
         widget=TextInput(inputmode="numeric", autocomplete="off"),
     )
     comment = forms.CharField(label="Comment", required=False, max_length=COMMENT_MAX, widget=Textarea(rows=2))
@@ -108,6 +110,8 @@ class DecideForm(RunForm):
         super().__init__(data, seen=seen)
         self.initial["digest"] = seen.action.digest
         self.initial["choice"] = Decided.APPROVED.value
+        if data is not None and data.get("choice") in {Decided.CHANGE_ASKED, Decided.REFUSED}:
+            self.fields["number"].required = self.fields["password"].required = False
 
     def clean_number(self) -> int | None:
         text = "".join(self.cleaned_data["number"].replace(",", "").split())
@@ -118,16 +122,11 @@ class DecideForm(RunForm):
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
         choice = given.get("choice")
-        if choice == Decided.APPROVED:
-            if given.get("number") is None and "number" not in self.errors:
-                self.add_error("number", "Type the number of accounts that will change. You find it under Scope.")
-            if not given.get("has_read") and self.seen.action.exclusions.exists():
-                self.add_error("has_read", "Read the exclusions, then tick that you did.")
-            if not given.get("password") and "password" not in self.errors:
-                self.add_error("password", "Enter your own password. It proves that it is you at this screen.")
-        elif choice == Decided.CHANGE_ASKED and not given.get("comment"):
+        if choice == Decided.APPROVED and not given.get("has_read") and self.seen.action.exclusions.exists():
+            self.add_error("has_read", "Read the exclusions, then tick that you did.")
+        if choice == Decided.CHANGE_ASKED and not given.get("comment"):
             self.add_error("comment", "Write what should be changed.")
-        elif choice == Decided.REFUSED and not given.get("comment"):
+        if choice == Decided.REFUSED and not given.get("comment"):
             self.add_error("comment", "Write why you refuse: it is recorded in the timeline.")
         return given
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.db.models import Count, Q
+from django.forms.boundfield import BoundWidget
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -36,6 +37,8 @@ from runbooks.timeline.operations import now
 Kind = Action.Kind
 REVIEW_AFTER = timedelta(hours=4)
 NAMED_AT_MOST = 50
+NO_HARM = "Write down what harm it will do: the decision is judged on it."
+NO_REVIEW = "Set a time in the future at which the lock-down is looked at again."
 
 
 class MovedError(DomainError):
@@ -81,11 +84,12 @@ class NewActionForm(forms.Form):
     expected_harm = forms.CharField(
         label="Expected harm",
         required=False,
+        error_messages={"required": NO_HARM},
         max_length=REASON_MAX,
         help_text="What stops for whom, and what you do about it. The decision is judged on it.",
         widget=Textarea(rows=3),
     )
-    review_at = LocalDateTimeField(label="Looked at again", required=False)
+    review_at = LocalDateTimeField(label="Looked at again", required=False, error_messages={"required": NO_REVIEW})
     stop_after_failures = forms.IntegerField(
         label="Stop after a batch with more failures than", min_value=0, max_value=100_000, initial=STOP_AFTER
     )
@@ -114,7 +118,7 @@ class NewActionForm(forms.Form):
         able = [one for one in usable if not self.fixed_kind or one.can(self.fixed_kind)]
         kinds = [self.fixed_kind] if self.fixed_kind else offered
         self._choices("kind", [(value, Kind(value).label) for value in kinds])
-        self._choices("connection", [(one.name, f"{one.name}. {one.says}") for one in able])
+        self._choices("connection", [(one.name, one.name) for one in able])
         review = cast(LocalDateTimeField, self.fields["review_at"])
         review.zone, review.help_text = incident.zone, f"Local time, {incident.time_zone}."
         self.initial["kind"] = self.fixed_kind
@@ -123,6 +127,8 @@ class NewActionForm(forms.Form):
         for name, is_fixed in (("kind", bool(self.fixed_kind)), ("connection", len(able) == 1)):
             if is_fixed:
                 self.fields[name].widget = forms.HiddenInput()
+        if self.fixed_kind == Kind.RESTRICT_REMOTE_ACCESS:
+            self.fields["expected_harm"].required = self.fields["review_at"].required = True
         if not self.may_lock_down:
             del self.fields["expected_harm"], self.fields["review_at"]
 
@@ -141,6 +147,16 @@ class NewActionForm(forms.Form):
         return next((one for one in self.usable if one.name == chosen), self.usable[0])
 
     @property
+    def kinds(self) -> list[tuple[BoundWidget, str]]:
+        """Each choice with what it does."""
+        return [(radio, MEANINGS[str(radio.data["value"])].effect_detail) for radio in self["kind"]]
+
+    @property
+    def connections(self) -> list[tuple[BoundWidget, str]]:
+        says = {one.name: one.says for one in self.usable}
+        return [(radio, says[str(radio.data["value"])]) for radio in self["connection"]]
+
+    @property
     def more(self) -> list[forms.BoundField]:
         return [self["stop_after_failures"], self["batch_size"]]
 
@@ -157,11 +173,11 @@ class NewActionForm(forms.Form):
                 "connection", f"{name} cannot {verb_words(Verb(kind))}. Choose another connection, or people."
             )
         if self.wanted.everyone and kind == Kind.RESTRICT_REMOTE_ACCESS:
-            if not given.get("expected_harm"):
-                self.add_error("expected_harm", "Write down what harm it will do: the decision is judged on it.")
+            if not given.get("expected_harm") and "expected_harm" not in self.errors:
+                self.add_error("expected_harm", NO_HARM)
             review = given.get("review_at")
             if "review_at" not in self.errors and (review is None or review <= self.at):
-                self.add_error("review_at", "Set a time in the future at which the lock-down is looked at again.")
+                self.add_error("review_at", NO_REVIEW)
         return given
 
     def draft(self, step_key: str) -> Draft:
