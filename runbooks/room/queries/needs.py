@@ -12,20 +12,9 @@ from runbooks.containment.queries import Deadline, DeadlineStep, DueStep, deadli
 from runbooks.incidents.models import Incident, IncidentRole
 from runbooks.notifications.queries import undelivered_count
 from runbooks.presentation import clock, plural, span, time_left
+from runbooks.room.queries.action_needs import action_needs
+from runbooks.room.queries.need import Need
 from runbooks.room.queries.tally import Tally
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """One line: a mark, what, where to go, one line of why; a button or a time."""
-
-    icon: str
-    tone: str
-    title: str
-    address: str
-    meta: str
-    button: str = ""
-    when: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +34,8 @@ def needs(incident: Incident, counted: Tally, actor: Actor, now: datetime) -> Ne
     """Two queries: the steps as this person sees them, and the notices, which no entry tells of."""
     due = due_steps(incident, actor, now)
     groups = []
+    if acts := action_needs(incident, counted.actions, actor, now):
+        groups.append(NeedGroup("Actions", len(acts), acts))
     if unsettled := _to_settle(incident, counted, actor):
         groups.append(NeedGroup("To settle", len(unsettled), unsettled))
     if ready := _ready(incident, counted.ready, actor):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from runbooks.actions.queries.attention import Attention, attention
 from runbooks.affected_accounts.models import State
 from runbooks.affected_accounts.queries import (
     ContactCounts,
@@ -33,13 +34,14 @@ class Tally:
     due: list[datetime]
     deadlines: list[DeadlineStep]
     entries: list[Entry]
+    actions: list[Attention]
 
     def late(self, now: datetime) -> int:
         return sum(at < now for at in self.due)
 
 
 def tally(incident: Incident) -> Tally:
-    """No query while the incident stays as it is; nine after a change, whatever the incident holds."""
+    """No query while the incident stays as it is; ten after a change, eleven once there are actions."""
     return at_head(incident, "overview", lambda incident_id: _count(incident_id, begin(incident)))
 
 
@@ -58,4 +60,5 @@ def _count(incident_id: UUID, start: datetime) -> Tally:
         due=due_times(incident_id),
         deadlines=deadline_steps(incident_id),
         entries=newest_entries(incident_id),
+        actions=attention(incident_id),
     )

@@ -1,11 +1,15 @@
-"""What waits for one person, over all their incidents."""
+"""What waits for one person, over all their incidents: their steps, and decisions on actions."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.db.models import F
 
-from runbooks.access.permissions import Actor
+from runbooks.access.permissions import Actor, can
+from runbooks.actions.models import Action
+from runbooks.actions.queries.listing import title_of
 from runbooks.containment.models import Step
 from runbooks.incidents.models import Incident
 
@@ -24,6 +28,13 @@ WHERE step.status <> ALL(%s) AND (
     )
 )
 """
+# Requests of others that a person who leads may decide on.
+REQUESTS = """
+FROM runbooks_action action
+JOIN runbooks_incident incident ON incident.id = action.incident_id AND incident.status <> ALL(%s)
+JOIN runbooks_membership member ON member.incident_id = incident.id AND member.user_id = %s AND member.ended_at IS NULL
+WHERE action.status = %s AND action.requested_by_id <> member.user_id AND NOT member.user_id = ANY(action.authors)
+"""
 URGENT = ("SELECT count(*)", MINE, "AND (step.status = %s OR step.due_at <= %s)")
 ALL = ("SELECT step.id", MINE)
 
@@ -34,10 +45,43 @@ def _mine(actor: Actor) -> tuple[list[str], int, list[str]]:
 
 
 def work_count(actor: Actor, now: datetime) -> int:
-    """How many of them are in hand or due: what the top bar counts."""
+    """How many steps are in hand or due, and how many requests wait for this person: what the top bar counts."""
+    statement = " ".join(URGENT)
+    values: list[Any] = [*_mine(actor), Step.Status.RUNNING, now]
+    if can(actor, "approve_action"):
+        statement = f"SELECT ({statement}) + (SELECT count(*) {REQUESTS})"
+        values += _requests(actor)
     with connection.cursor() as cursor:
-        cursor.execute(" ".join(URGENT), [*_mine(actor), Step.Status.RUNNING, now])
+        cursor.execute(statement, values)
         return int(cursor.fetchone()[0])
+
+
+def _requests(actor: Actor) -> list[Any]:
+    """The parameters of REQUESTS."""
+    return [[*Incident.OVER], actor.user_id or 0, Action.Status.AWAITING_APPROVAL]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An action that waits for this person: a request to decide on."""
+
+    action: Action
+    incident: Incident
+    title: str
+
+
+def my_requests(actor: Actor) -> list[Waiting]:
+    """Requests that this person may decide on; what expires first comes first. At most two queries."""
+    if not can(actor, "approve_action"):
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT action.id {REQUESTS}", _requests(actor))
+        mine = [pk for (pk,) in cursor.fetchall()]
+    if not mine:
+        return []
+    actions = Action.objects.filter(pk__in=mine).select_related("incident", "undoes", "requested_by")
+    ordered = actions.order_by("expires_at", "pk")[:PAGE]
+    return [Waiting(action, action.incident, title_of(action)) for action in ordered]
 
 
 def my_work(actor: Actor) -> list[Step]:

@@ -6,7 +6,7 @@ from django.views.decorators.http import require_safe
 
 from runbooks.access.http import PortalRequest, actor_of
 from runbooks.presentation import clock, time_left
-from runbooks.room.queries.work import PAGE, my_work
+from runbooks.room.queries.work import PAGE, my_requests, my_work
 from runbooks.timeline.operations import now
 
 
@@ -22,5 +22,12 @@ def page(request: PortalRequest) -> HttpResponse:
         }
         for step in my_work(actor)
     ]
-    context = {"lines": lines, "is_cut": len(lines) == PAGE, "actor": actor, "now": at}
+    requests = [
+        {
+            "waiting": one,
+            "left": time_left(one.action.expires_at, at) if one.action.expires_at else "",
+        }
+        for one in my_requests(actor)
+    ]
+    context = {"requests": requests, "lines": lines, "is_cut": len(lines) == PAGE, "actor": actor, "now": at}
     return render(request, "room/my_work.html", context)
