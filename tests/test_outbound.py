@@ -190,7 +190,13 @@ def test_a_name_nobody_knows_is_worth_another_try(server: Server, monkeypatch: p
     assert not error.permanent
 
 
-@pytest.mark.parametrize("address", ["ftp://hook.example/", "file:///etc/passwd", "hook.example", "https:///path"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("ftp://hook.example/", "file:///etc/passwd", "hook.example", "https:///path", "https://[::1"),
+        *("https://hook.example:x/", "https://127.0.0.1:99999/", "https://xn--a/", "https://hook.example/\x00"),
+    ],
+)
 def test_what_is_no_address_of_a_web_server_is_refused(address: str) -> None:
     with outbound.client() as client, pytest.raises(OutboundError, match="https://host/path"):
         client.get(address)

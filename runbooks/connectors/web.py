@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -34,17 +33,20 @@ class Place:
 
     @property
     def host(self) -> str:
-        return urlsplit(self.url).hostname or ""
+        return outbound.parsed(self.url).host
 
 
 def place(name: str, url: str, ca_file: str) -> Place:
     """Raises MisconfiguredError where secrets would travel in clear."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment:
+    try:
+        parts = outbound.parsed(url)
+    except OutboundError as error:
+        raise MisconfiguredError(f"The url of the connection {name} is wrong. {error}") from None
+    if parts.scheme not in {"http", "https"} or not parts.host or parts.fragment:
         raise MisconfiguredError(f"The url of the connection {name} is no address. Write https://host/path.")
-    if parts.username is not None:
+    if parts.userinfo:
         raise MisconfiguredError(f"The url of the connection {name} holds a password. Leave it out.")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not _is_loopback(parts.host):
         raise MisconfiguredError(f"The url of the connection {name} is not encrypted. Write https://.")
     return Place(url, ca_file)
 

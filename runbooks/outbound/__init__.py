@@ -9,7 +9,8 @@ names the host and nothing that was sent: no path, no header, no body.
 import ipaddress
 import json
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -18,9 +19,18 @@ import httpx
 from django.conf import settings
 
 from runbooks.outbound.errors import OutboundError
-from runbooks.outbound.transport import Timeouts, Transport
+from runbooks.outbound.transport import NO_ADDRESS, Timeouts, Transport
 
-__all__ = ["MOST_BYTES", "MOST_WAIT_SECONDS", "OutboundError", "Timeouts", "client", "content_of", "retry_after"]
+__all__ = [
+    "MOST_BYTES",
+    "MOST_WAIT_SECONDS",
+    "OutboundError",
+    "Timeouts",
+    "client",
+    "content_of",
+    "parsed",
+    "retry_after",
+]
 
 MOST_BYTES: Final = 16 * 1024 * 1024
 MOST_WAIT_SECONDS: Final = 3600.0
@@ -41,17 +51,14 @@ def client(
     `ca_file` is the authority to trust instead of the system's. `allow_private` are networks (CIDR) besides those of
     the setting OUTBOUND_PRIVATE_NETWORKS. Plain HTTP is for this machine only, where its network is allowed.
     """
+    address = parsed(base_url)
     networks = [ipaddress.ip_network(text) for text in (*settings.OUTBOUND_PRIVATE_NETWORKS, *allow_private)]
-    try:
-        address = httpx.URL(base_url)
-    except httpx.InvalidURL as error:
-        raise OutboundError(f"An address to call is wrong: {error}.", permanent=True) from None
     if address.userinfo:
         raise OutboundError(f"The address of {address.host} holds a password. Leave it out.", permanent=True)
     for name, value in (headers or {}).items():
         if not (value.isascii() and value.isprintable()):
             raise OutboundError(f"The header {name} has a character HTTP does not know.", permanent=True)
-    return httpx.Client(
+    return _Client(
         base_url=address,
         headers={"User-Agent": "IR-Portal", "Accept-Encoding": "identity", **(headers or {})},
         transport=Transport(networks, timeout, _context(ca_file), most_bytes),
@@ -59,6 +66,31 @@ def client(
         follow_redirects=False,
         timeout=httpx.Timeout(timeout.read, connect=timeout.connect),
     )
+
+
+def parsed(address: str) -> httpx.URL:
+    """Raises OutboundError where it cannot be one."""
+    with _refused():
+        url = httpx.URL(address)
+        url.host.encode()  # decoded only now, which is when it may fail
+        return url
+
+
+class _Client(httpx.Client):
+    def build_request(self, *arguments: Any, **options: Any) -> httpx.Request:
+        with _refused():
+            request = super().build_request(*arguments, **options)
+            request.url.host.encode()
+            return request
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """Also a header that is not ASCII, of which nothing is told."""
+    try:
+        yield
+    except (httpx.InvalidURL, UnicodeError):
+        raise OutboundError(NO_ADDRESS, permanent=True) from None
 
 
 def retry_after(response: httpx.Response, now: datetime) -> float | None:

@@ -5,13 +5,15 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import httpcore
 import httpx
 
 from runbooks.outbound.addresses import IPNetwork, checked
 from runbooks.outbound.errors import OutboundError
+
+NO_ADDRESS: Final = "An address to call must read https://host/path."
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,8 @@ class Transport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
-        if url.scheme not in {"http", "https"} or not url.host:
-            raise OutboundError("An address to call must read https://host/path.", permanent=True)
+        if url.scheme not in {"http", "https"} or not url.host or not 0 < (url.port or 443) < 65536:
+            raise OutboundError(NO_ADDRESS, permanent=True)
         self._request.ends = time.monotonic() + self._total
         self._request.is_plain = url.scheme == "http"
         try:

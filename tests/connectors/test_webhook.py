@@ -259,6 +259,8 @@ def test_it_offers_what_the_settings_say(hook_of: Any) -> None:
     [
         ({"url": "http://hook.example/"}, "not encrypted"),
         ({"url": "hook.example"}, "no address"),
+        ({"url": "https://[::1"}, "must read https://"),
+        ({"url": "https://xn--a/"}, "must read https://"),
         ({"url": "https://portal:sesame@hook.example/"}, "holds a password"),
         ({"actions": []}, "actions"),
         ({"actions": ["explode"]}, "lock_account"),
