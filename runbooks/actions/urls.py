@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from runbooks.actions.views import action, answers, csv, do, list, new, stages, work_list
+from runbooks.actions.views import action, answers, connection_list, csv, do, list, new, stages, work_list
 
 ACTIONS = "incidents/<str:reference>/actions/"
 ACTION = f"{ACTIONS}<int:number>/"
@@ -18,4 +18,6 @@ urlpatterns = [
     path(f"{ACTION}stages/", stages.page, name="action_stages"),
     path(f"{ACTION}stages/<int:position>/draft/", stages.draft, name="action_stage_draft"),
     path(f"{ACTION}stages/<int:position>/stop-rule/", stages.stop_rule, name="action_stage_stop"),
+    path("connections/", connection_list.page, name="connections"),
+    path("connections/<path:name>/test/", connection_list.test, name="connection_test"),
 ]

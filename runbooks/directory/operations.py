@@ -1,6 +1,7 @@
-"""Changing the directory. Imports belong to no incident: what they did stands in their own rows."""
+"""Changing the directory. Imports and protections belong to no incident: who did what stands in their own rows."""
 
 import hashlib
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -14,12 +15,14 @@ from django.db import connection, transaction
 from runbooks.access.permissions import Actor, require
 from runbooks.directory.columns import digest, problems
 from runbooks.directory.formats import DirectoryFile, open_directory_file
-from runbooks.directory.models import DirectoryImport, HeaderMapping
+from runbooks.directory.models import Account, DirectoryImport, HeaderMapping, Protection
 from runbooks.directory.queries import stored_file, suggested_columns
 from runbooks.directory.staging import Counts, staged
 from runbooks.errors import DomainError, NotFoundError
 
+logger = logging.getLogger(__name__)
 NAME_MAX: Final = 255
+REASON_MAX: Final = 400
 
 
 class FileTooLargeError(DomainError):
@@ -52,6 +55,12 @@ class PreviewOutdatedError(DomainError):
 
 class NotHarmlessError(DomainError):
     """Only additions were asked for, and the file would do more."""
+
+
+class BadProtectionError(DomainError):
+    """A protection without a kind or a reason."""
+
+    status = 400
 
 
 @transaction.atomic
@@ -153,6 +162,43 @@ def import_file(
     if columns:
         _remember(opened, chosen, at)
     return imported
+
+
+@transaction.atomic
+def protect_account(*, actor: Actor, account_id: int, kind: str, reason: str, at: datetime) -> Protection:
+    """Keep actions on many accounts off this one unless somebody takes it in by name. A second time corrects why."""
+    require(actor, "protect_account")
+    account = _locked_account(account_id)
+    if kind not in Protection.Kind.values:
+        raise BadProtectionError("Say what kind of account it is.")
+    reason = reason.strip()
+    if not reason or len(reason) > REASON_MAX:
+        raise BadProtectionError(
+            f"Say in at most {REASON_MAX} characters why it is protected: it is shown to whoever decides."
+        )
+    fields = {"kind": kind, "reason": reason, "added_by": actor.name, "added_at": at}
+    protection, _ = Protection.objects.update_or_create(account=account, defaults=fields)
+    logger.info("%s protects %s as %s: %s", actor, account.login, kind, reason)
+    return protection
+
+
+@transaction.atomic
+def release_account(*, actor: Actor, account_id: int) -> Account:
+    """Protect it no longer: the next action on everyone takes it, too."""
+    require(actor, "protect_account")
+    account = _locked_account(account_id)
+    removed, _ = Protection.objects.filter(account=account).delete()
+    if not removed:
+        raise NotFoundError(f"{account.login} is not protected.")
+    logger.info("%s no longer protects %s", actor, account.login)
+    return account
+
+
+def _locked_account(account_id: int) -> Account:
+    account = Account.objects.select_for_update().filter(pk=account_id).first()
+    if account is None:
+        raise NotFoundError("There is no such account in the directory.")
+    return account
 
 
 def _new_import(file: BinaryIO, opened: DirectoryFile, actor: Actor, name: str, at: datetime) -> DirectoryImport:

@@ -2,11 +2,14 @@
 
 from django.urls import path
 
-from runbooks.directory.views import account, accounts, imports, preview, upload
+from runbooks.directory.views import account, accounts, imports, preview, protections, upload
 
 urlpatterns = [
     path("directory/", accounts.page, name="directory"),
     path("directory/accounts/<int:account_id>/", account.page, name="directory_account"),
+    path("directory/accounts/<int:account_id>/protect/", protections.protect, name="directory_account_protect"),
+    path("directory/accounts/<int:account_id>/release/", protections.release, name="directory_account_release"),
+    path("directory/protected/", protections.page, name="directory_protected"),
     path("directory/imports/", imports.page, name="directory_imports"),
     path("directory/imports/new/", upload.page, name="directory_import_new"),
     path("directory/imports/<int:import_id>/", preview.page, name="directory_import"),

@@ -23,6 +23,7 @@ from runbooks.directory.queries.imports import (
     suggested_columns,
 )
 from runbooks.directory.queries.matching import Match, MatchStatus, match, match_many
+from runbooks.directory.queries.protections import ProtectionPage, protection_of, protection_page
 
 __all__ = [
     "AccountCounts",
@@ -34,6 +35,7 @@ __all__ = [
     "Match",
     "MatchStatus",
     "Preview",
+    "ProtectionPage",
     "account_counts",
     "account_for",
     "account_page",
@@ -44,6 +46,8 @@ __all__ = [
     "match_many",
     "preview",
     "preview_file",
+    "protection_of",
+    "protection_page",
     "samples",
     "stored_file",
     "suggested_columns",

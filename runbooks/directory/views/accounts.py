@@ -31,6 +31,7 @@ def page(request: PortalRequest) -> HttpResponse:
         "states": STATES,
         "departments": departments(actor=actor),
         "may_import": can(actor, "import_directory"),
+        "may_view_connections": can(actor, "view_connections"),
     }
     return render(request, "directory/accounts.html", context)
 
