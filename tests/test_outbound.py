@@ -266,6 +266,18 @@ def test_silence_ends_with_the_time_between_two_bytes(server: Server, loopback: 
     assert error.may_have_arrived
 
 
+def test_silence_ends_with_the_time_of_the_request(server: Server, loopback: None) -> None:
+    def answer_late(handler: BaseHTTPRequestHandler) -> None:
+        given_up.wait(3)
+        send(handler, b"{}")
+
+    given_up = threading.Event()
+    server.answer = answer_late
+    error = refused(server, timeout=Timeouts(connect=1, read=30, total=0.2))
+    given_up.set()
+    assert "did not answer in time" in str(error)
+
+
 def test_a_server_that_is_not_there_is_worth_another_try(server: Server, loopback: None) -> None:
     server.http.shutdown()
     server.http.server_close()
