@@ -46,7 +46,7 @@ class AccountFilter:
     """What the table is narrowed to; an empty text does not narrow.
 
     `group` is one of the six marks or "compromised"; `ready` the state whose guard is met; `owner` a user's id or
-    "nobody".
+    "nobody"; `differs` "1" for accounts of which a read-back found something undone.
     """
 
     q: str = ""
@@ -57,6 +57,7 @@ class AccountFilter:
     contact: str = ""
     owner: str = ""
     tier: str = ""
+    differs: str = ""
 
     @classmethod
     def read(cls, given: Mapping[str, str]) -> "AccountFilter":
@@ -68,6 +69,7 @@ class AccountFilter:
             "missing": FactKind.values,
             "contact": CONTACTS,
             "tier": Tier.values,
+            "differs": ("1",),
         }
         chosen = {field.name: given.get(field.name, "").strip() for field in fields(cls)}
         kept = {name: value for name, value in chosen.items() if name not in allowed or value in allowed[name]}
@@ -103,6 +105,8 @@ class AccountRow:
     contact_channel: str
     contact_outcome: str
     contact_attempts: int
+    differs: tuple[str, ...]
+    """FactKinds, or "remote_access", that a read-back found to hold no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +120,11 @@ class AccountPage:
 
 @dataclass(frozen=True, slots=True)
 class FilterCounts:
-    """Rows of a filter, and for how many each fact holds."""
+    """Rows of a filter, for how many each fact holds, and how many differ from what an action achieved."""
 
     total: int
     facts: Mapping[FactKind, int]
+    differs: int
 
 
 _COLUMNS: Final = (
@@ -137,6 +142,7 @@ _COLUMNS: Final = (
     "last_contact_channel",
     "last_contact_outcome",
     "contact_attempts",
+    "differs",
     *(fact_column(kind) for kind in FactKind),
 )
 
@@ -160,6 +166,8 @@ def narrowed(incident_id: UUID, wanted: AccountFilter) -> QuerySet[AffectedAccou
         accounts = accounts.filter(_misses(FactKind(wanted.missing)))
     if wanted.contact:
         accounts = accounts.filter(CONTACTS[wanted.contact][1])
+    if wanted.differs:
+        accounts = accounts.exclude(differs=[])
     if wanted.owner == NOBODY:
         return accounts.filter(owner__isnull=True)
     return accounts.filter(owner_id=int(wanted.owner)) if wanted.owner else accounts
@@ -194,9 +202,13 @@ def filter_counts(incident_id: UUID, wanted: AccountFilter) -> FilterCounts:
     found = (
         narrowed(incident_id, wanted)
         .order_by()
-        .aggregate(total=Count("id"), **{str(kind): Count(fact_column(kind)) for kind in FactKind})
+        .aggregate(
+            total=Count("id"),
+            n_differs=Count("id", filter=~Q(differs=[])),
+            **{str(kind): Count(fact_column(kind)) for kind in FactKind},
+        )
     )
-    return FilterCounts(found["total"], {kind: found[str(kind)] for kind in FactKind})
+    return FilterCounts(found["total"], {kind: found[str(kind)] for kind in FactKind}, found["n_differs"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +270,7 @@ def _row(values: dict[str, Any]) -> AccountRow:
         contact_channel=values["last_contact_channel"],
         contact_outcome=values["last_contact_outcome"],
         contact_attempts=values["contact_attempts"],
+        differs=tuple(values["differs"]),
     )
 
 

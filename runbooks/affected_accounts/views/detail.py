@@ -141,7 +141,9 @@ def _doubts(account: AffectedAccount) -> str:
 def _fact(fact: FactState, account: AffectedAccount, incident: Incident, at: datetime) -> dict[str, Any]:
     newest = fact.newest
     word, icon, tone = "Not yet", "dot", ""
-    if newest is not None and newest.holds:
+    if fact.kind in account.differs:
+        word, icon, tone = "Differs", "warn", "bad"
+    elif newest is not None and newest.holds:
         word, icon, tone = "Yes", "check", "good"
     elif newest is not None and fact.kind == FactKind.SIGN_IN_DISABLED and account.state in BACK_IN_USE:
         word, icon = "On again", "unlock"

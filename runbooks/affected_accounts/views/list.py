@@ -96,6 +96,8 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
         "may_act": can(actor, "request_action") and not incident.is_over,
         "may_import": can(actor, "import_affected") and not incident.is_over,
         "unresolved": read.unresolved,
+        "differs": matched.differs,
+        "differing": links.to(differs="1"),
         "caption": f"{plural(matched.total, 'account')}, {SORT_LABELS[sort].lower()}",
     }
     return render(request, "affected_accounts/list.html", context)
@@ -137,6 +139,8 @@ def _tokens(wanted: AccountFilter, links: Links) -> list[Link]:
     tokens = []
     if wanted.group in GROUP_WORDS and wanted.group not in {Group.SUSPECTED, COMPROMISED, Group.CLEARED}:
         tokens.append(Link(GROUP_WORDS[wanted.group], links.to(group="")))
+    if wanted.differs:
+        tokens.append(Link("Differs from what was done", links.to(differs="")))
     if wanted.ready:
         tokens.append(Link(f"Can become {State(wanted.ready).label.lower()}", links.to(ready="")))
     return tokens

@@ -11,6 +11,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from runbooks.affected_accounts.models import ContactAttempt, FactKind, State
+from runbooks.affected_accounts.operations.read_back import REMOTE_ACCESS
 from runbooks.affected_accounts.queries.page import AccountRow
 from runbooks.affected_accounts.transitions import BACK_IN_USE, GROUPS, level
 from runbooks.presentation import clock
@@ -87,8 +88,8 @@ def _cells(row: AccountRow, names: Mapping[int, str], zone: ZoneInfo, now: datet
         row.display_name,
         row.department,
         chip(row.state),
-        _tier(row.tier),
-        _checks(row.state, moments, zone, now),
+        _after_state(row.tier, row.differs),
+        _checks(row, moments, zone, now),
         _sums(done) if level(row.state) else "",
         _contact(row, zone, now),
         names.get(row.owner_id, NOBODY) if row.owner_id else NOBODY,
@@ -96,16 +97,18 @@ def _cells(row: AccountRow, names: Mapping[int, str], zone: ZoneInfo, now: datet
     )
 
 
-def _checks(state: State, moments: list[datetime | None], zone: ZoneInfo, now: datetime) -> SafeString:
+def _checks(row: AccountRow, moments: list[datetime | None], zone: ZoneInfo, now: datetime) -> SafeString:
     cells = []
     for (kind, _, _), moment in zip(CHECKS, moments, strict=True):
-        if moment is not None:
+        if kind in row.differs:
+            cells.append(f'<td class="c"><span class="mis">{mark("warn")} Differs</span></td>')
+        elif moment is not None:
             said = clock(moment, zone, now)
             cells.append(
                 f'<td class="c"><span class="done" title="{kind.label} {said}">{mark("check")}'
                 f'<span class="vh">Yes, {said}</span></span></td>'
             )
-        elif kind == FactKind.SIGN_IN_DISABLED and state in BACK_IN_USE:
+        elif kind == FactKind.SIGN_IN_DISABLED and row.state in BACK_IN_USE:
             cells.append('<td class="c"><span class="txt muted">On again</span></td>')
         else:
             cells.append(f'<td class="c"><span class="none">{mark("dot")}<span class="vh">Not yet</span></span></td>')
@@ -122,6 +125,14 @@ def _contact(row: AccountRow, zone: ZoneInfo, now: datetime) -> SafeString:
     return format_html(
         '<span class="ch">{} {}{}, {}</span>', mark(icon), outcome, times, clock(row.contact_at, zone, now)
     )
+
+
+@cache
+def _after_state(tier: str, differs: tuple[str, ...]) -> SafeString:
+    """The tier, and what differs that is none of the six checks."""
+    if REMOTE_ACCESS not in differs:
+        return _tier(tier)
+    return format_html('{} <span class="mis small">{} Remote access differs</span>', _tier(tier), mark("warn"))
 
 
 @cache
