@@ -5,6 +5,7 @@ require first, lock after, and read back. A lock stops new sign-ins only; a conn
 why ending sessions is not among the actions.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 
 from runbooks.connectors.base import (
@@ -40,6 +41,8 @@ from runbooks.connectors.ldap.session import (
 )
 
 BATCH = 500
+# A caller stores what it read before it acts: about that long.
+FRESH_SECONDS = 5.0
 REMOTE = (Action.RESTRICT_REMOTE_ACCESS, Action.RESTORE_REMOTE_ACCESS)
 TURNS_ON = {
     Action.LOCK_ACCOUNT: True,
@@ -60,13 +63,16 @@ MENDS = {
 class LdapConnector:
     def __init__(self, directory: Directory, *, lag_seconds: float, rate_per_second: float) -> None:
         self._directory = directory
+        self._just_read: tuple[float, dict[AccountRef, Found]] = (0.0, {})
         self.capabilities = _capabilities(directory, lag_seconds, rate_per_second)
 
     def read(self, accounts: Sequence[AccountRef]) -> list[AccountState]:
         if not accounts:
             return []
         policies = self._directory.policies()
-        return [self._directory.state(found, policies) for found in self._directory.find(accounts, groups=True)]
+        found = self._directory.find(accounts, groups=True)
+        self._just_read = time.monotonic(), {one.account: one for one in found}
+        return [self._directory.state(one, policies) for one in found]
 
     def act(
         self, action: Action, accounts: Sequence[AccountRef], key: str, values: Mapping[str, Values] | None = None
@@ -75,13 +81,18 @@ class LdapConnector:
         check_request(self.capabilities, action, accounts)
         if not accounts:
             return []
-        reads_group = action in (*REMOTE, Action.READ_STATE)
-        found = self._directory.find(accounts, groups=reads_group)
+        found = self._taken(accounts) or self._directory.find(accounts, groups=action in (*REMOTE, Action.READ_STATE))
         if action is Action.READ_STATE:
             return [_read(one, self._directory.values(one)) for one in found]
         if action in REMOTE:
             return self._act_on_group(found, on=TURNS_ON[action], values=values)
         return self._act_on_switch(action, found, values)
+
+    def _taken(self, accounts: Sequence[AccountRef]) -> list[Found]:
+        """What `read` found for exactly these a moment ago, once: asking again would cost as much as acting."""
+        (read_at, found), self._just_read = self._just_read, (0.0, {})
+        is_fresh = time.monotonic() - read_at <= FRESH_SECONDS
+        return [found[account] for account in accounts] if is_fresh and all(one in found for one in accounts) else []
 
     def self_test(self) -> list[Finding]:
         return examine(self._directory)
