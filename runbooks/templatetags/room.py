@@ -3,6 +3,7 @@
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django import template
@@ -14,8 +15,14 @@ from django.utils.safestring import SafeString
 
 from runbooks.access.models import User
 from runbooks.access.permissions import actor_for, can
+from runbooks.actions.models import Action
+from runbooks.actions.queries.listing import actions_of_step, title_of
+from runbooks.actions.views.wording import STATUS_MARKS, bar_of, counts_in_words
 from runbooks.affected_accounts.queries import GroupCounts
-from runbooks.presentation import zone_name
+from runbooks.affected_accounts.queries.page import COMPROMISED
+from runbooks.containment.models import Step
+from runbooks.incidents.models import Incident
+from runbooks.presentation import plural, zone_name
 from runbooks.room import charts
 from runbooks.room.queries.header import header
 from runbooks.room.queries.work import work_count
@@ -89,3 +96,46 @@ def segments(counts: GroupCounts, *, slim: bool = False) -> SafeString:
     drawn = charts.segments(counts)
     shown = {"segments": drawn, "brackets": [] if slim else charts.brackets(drawn), "slim": slim}
     return render_to_string("room/_segments.html", shown)
+
+
+# Done to everybody at once, not to accounts one by one.
+FOR_EVERYONE = (Action.Kind.RESTRICT_REMOTE_ACCESS, Action.Kind.RESTORE_REMOTE_ACCESS)
+
+
+@register.inclusion_tag("actions/_of_step.html", takes_context=True)
+def step_actions(context: template.Context, incident: Incident, step: Step, left: int) -> dict[str, Any]:
+    """The actions that carried out a step, and the way to the next; `left` are accounts that still need it.
+
+    Two queries, one where there is none.
+    """
+    now = context.get("now") or timezone.now()
+    found = actions_of_step(step.pk, now)
+    lines = [
+        {
+            "number": one.action.number,
+            "title": title_of(one.action),
+            "mark": STATUS_MARKS[one.action.status],
+            "status": one.action.get_status_display(),
+            "counts": counts_in_words(one.progress) if one.action.started_at else "",
+            "bar": bar_of(one.action, one.progress, title_of(one.action), slim=True) if one.action.started_at else "",
+        }
+        for one in found
+    ]
+    may = can(context["actor"], "request_action") and not incident.is_over and not step.is_closed
+    offered = _offer(incident, step, left) if may and step.automation in Action.Kind.values else ("", "")
+    return {"incident": incident, "lines": lines, "label": offered[0], "address": offered[1]}
+
+
+def _offer(incident: Incident, step: Step, left: int) -> tuple[str, str]:
+    """“Disable sign-in for the 57 accounts left”, and where that begins; accounts are chosen where a filter can."""
+    label = Action.Kind(step.automation).label
+    asked = {"step": step.key, "kind": step.automation}
+    if step.automation in FOR_EVERYONE:
+        label, asked = f"{label} for everyone", {**asked, "everyone": "1"}
+    elif left and step.fact and len(step.tiers) < 2:
+        label = f"{label} for the {plural(left, 'account')} left"
+        asked |= {"whole": "1", "group": COMPROMISED, "missing": step.fact}
+        asked |= {"tier": tier for tier in step.tiers}
+    else:
+        return f"Choose accounts to {label[0].lower()}{label[1:]}", reverse("accounts", args=[incident.reference])
+    return label, f"{reverse('action_new', args=[incident.reference])}?{urlencode(asked)}"

@@ -80,6 +80,7 @@ class OpenStep:
     """Why the step cannot be completed yet; empty when it can."""
     asks_reason: str
     """That accounts are left, and how many; empty when none are."""
+    left: int
     said: Sequence[str]
     """Why something is not offered, in words."""
     depends_on: Sequence[StepLink]
@@ -110,6 +111,7 @@ def open_step(states: Sequence[StepState], wording: Wording, refused: Refused | 
         addresses=addresses,
         cannot_complete=_cannot_complete(step, state, pieces),
         asks_reason=_asks_reason(state),
+        left=(state.progress.left or 0) if state.progress else 0,
         said=_said(step, wording),
         depends_on=[_link(by_key[key], wording) for key in step.depends_on if key in by_key],
         holds_up=[_link(by_key[other.key], wording) for other in held_up_by(state.line, [one.line for one in states])],
