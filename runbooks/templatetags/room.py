@@ -135,7 +135,7 @@ def _offer(incident: Incident, step: Step, left: int) -> tuple[str, str]:
     elif left and step.fact and len(step.tiers) < 2:
         label = f"{label} for the {plural(left, 'account')} left"
         asked |= {"whole": "1", "group": COMPROMISED, "missing": step.fact}
-        asked |= {"tier": tier for tier in step.tiers}
+        asked |= {"tier": step.tiers[0]} if step.tiers else {}
     else:
         return f"Choose accounts to {label[0].lower()}{label[1:]}", reverse("accounts", args=[incident.reference])
     return label, f"{reverse('action_new', args=[incident.reference])}?{urlencode(asked)}"
