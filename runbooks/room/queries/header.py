@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from runbooks.actions.drawing import job_bar
 from runbooks.actions.models import Action
 from runbooks.actions.queries.listing import Job, UnderWay, under_way
+from runbooks.actions.queries.restriction import Restriction, restriction_of
 from runbooks.affected_accounts.queries import GroupCounts, group_counts
 from runbooks.containment.models import Step
 from runbooks.incidents.models import Incident
@@ -67,6 +68,7 @@ class Counted:
     steps: int
     closed: int
     restricted: tuple[str, datetime] | None
+    remote_access: Restriction | None
     accounts: GroupCounts
     actions: UnderWay
 
@@ -157,19 +159,62 @@ def _count(incident_id: UUID) -> Counted:
         )
     )
     closed = sum(status in Step.CLOSED for _, _, status, *_ in steps)
-    return Counted(len(steps), closed, _remote_access(steps), group_counts(incident_id), under_way(incident_id))
+    return Counted(
+        len(steps),
+        closed,
+        _remote_access(steps),
+        restriction_of(incident_id),
+        group_counts(incident_id),
+        under_way(incident_id),
+    )
 
 
 def _banner(incident: Incident, counted: Counted, now: datetime) -> Banner:
     """The precautions in force first, then how far the compromised accounts are."""
     accounts = _accounts(counted.accounts)
-    if counted.restricted is not None:
+    remote = counted.remote_access
+    if remote is not None and remote.said:
+        return _restricted(incident, remote, _beside(remote, counted), accounts, now)
+    if counted.restricted is not None and (remote is None or not remote.was_everyone):
         number_, since = counted.restricted
-        said = f"Remote access is restricted since {clock(since, incident.zone, now)} (step {number_})."
+        when = clock(since, incident.zone, now)
+        said = f"Remote access is restricted since {when}, said by step {number_}, not read back."
         return Banner("held", "lock", said, accounts)
+    back = f"Remote access was given back to {plural(remote.given_back, 'account')}." if remote else ""
     if counted.accounts.confirmed:
-        return Banner("bad", "st-confirmed", accounts, "Remote access is not restricted.")
-    return Banner("none", "unlock", "No access restrictions.", accounts)
+        return Banner("bad", "st-confirmed", accounts, back or "Remote access is not restricted.")
+    return Banner("none", "unlock", "No access restrictions.", f"{back} {accounts}".strip())
+
+
+def _restricted(incident: Incident, remote: Restriction, beside: str, accounts: str, now: datetime) -> Banner:
+    """Of how many it was read back that they are restricted; where none was, what was answered."""
+    if not remote.holds and not remote.unread:
+        said = f"Remote access is open again for {plural(remote.differs, 'account')} that were restricted."
+        return Banner("bad", "warn", said, accounts)
+    shown = number(remote.holds or remote.unread)
+    said = f"Remote access is restricted for {shown} of {plural(remote.accounts, 'account')}"
+    if remote.since is not None:
+        said += f" since {clock(remote.since, incident.zone, now)}"
+    if remote.read_back_at is None:
+        said += ", by what was answered, not read back."
+    else:
+        said += f", read back {clock(remote.read_back_at, incident.zone, now)}."
+    return Banner("held", "lock", said, f"{beside} {accounts}".strip())
+
+
+def _beside(remote: Restriction, counted: Counted) -> str:
+    """What the number of those restricted leaves out."""
+    said = []
+    if remote.differs:
+        said.append(f"{plural(remote.differs, 'account')} open again.")
+    if remote.unread and remote.holds:
+        said.append(f"{number(remote.unread)} more not read back.")
+    if remote.given_back:
+        how = " in stages" if remote.in_stages == remote.given_back else ""
+        said.append(f"{number(remote.given_back)} given back{how}.")
+    if counted.restricted is not None and not remote.was_everyone:
+        said.append(f"Step {counted.restricted[0]} says that more are, not read back.")
+    return " ".join(said)
 
 
 def _accounts(counts: GroupCounts) -> str:
