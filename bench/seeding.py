@@ -71,7 +71,8 @@ AFFECTED = """
 INSERT INTO runbooks_affectedaccount (incident_id, account_id, login, display_name, department, is_privileged, tier,
     state, rank, owner_id, added_at, compromised_at, contained_at, changed_at, version, sign_in_disabled_at,
     sessions_revoked_at, password_changed_at, rules_checked_at, holder_reached_at, holder_confirmed_at,
-    data_loss_assessed_at, mfa_bound_at, last_contact_at, last_contact_channel, last_contact_outcome, contact_attempts)
+    data_loss_assessed_at, mfa_bound_at, last_contact_at, last_contact_channel, last_contact_outcome, contact_attempts,
+    differs)
 SELECT %(incident)s, row.id, row.login, row.display_name, row.department, row.is_privileged,
     CASE WHEN row.level > 0 THEN (ARRAY['A', 'A', 'B'])[1 + n %% 3] WHEN state = 'targeted' THEN 'C'
         WHEN state = 'false_positive' THEN '' ELSE 'D' END,
@@ -85,7 +86,7 @@ SELECT %(incident)s, row.id, row.login, row.display_name, row.department, row.is
     CASE WHEN row.level > 3 THEN began + length * 0.7 END, CASE WHEN tried THEN began + length * 0.35 END,
     CASE WHEN tried THEN 'phone' ELSE '' END,
     CASE WHEN tried THEN CASE WHEN row.level > 2 THEN 'reached' ELSE 'no_answer' END ELSE '' END,
-    CASE WHEN tried THEN 2 ELSE 0 END
+    CASE WHEN tried THEN 2 ELSE 0 END, ARRAY[]::varchar[]
 FROM (
     SELECT account.*, states.*, declared_at + (%(until)s - declared_at) * (n * 0.5 / %(accounts)s) AS began,
         (%(until)s - declared_at) * 0.5 AS length, states.level > 1 AND n %% 4 > 0 AS tried
