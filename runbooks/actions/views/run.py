@@ -41,6 +41,7 @@ class Job:
     icon: str
     tone: str
     counted: Progress
+    all: int
     words: str
     bar: SafeString
     pace: str
@@ -186,6 +187,7 @@ def _job(seen: Seen, counted: Progress) -> Job:
         icon=STATUS_MARKS[action.status][0],
         tone=STATUS_MARKS[action.status][1],
         counted=counted,
+        all=counted.total + counted.skipped,
         words=counts_in_words(counted),
         bar=bar_of(action, counted, title),
         pace=pace(action, counted, at),
