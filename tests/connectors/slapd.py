@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -117,10 +118,19 @@ class Slapd:
     def url(self) -> str:
         return f"ldap://127.0.0.1:{self.port}"
 
-    def start(self, **configuration: Any) -> None:
+    def start(self, *, tells: bool = False, **configuration: Any) -> None:
+        """`tells`: every operation is a line of slapd.log."""
         configure(self.folder, **configuration)
         listeners = f"{self.url} {self.secure_url}" if configuration.get("tls") else self.url
-        command = [find_slapd() or "", "-d", "0", "-h", listeners, "-f", str(self.folder / "slapd.conf")]
+        command = [
+            find_slapd() or "",
+            "-d",
+            "256" if tells else "0",
+            "-h",
+            listeners,
+            "-f",
+            str(self.folder / "slapd.conf"),
+        ]
         with (self.folder / "slapd.log").open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         deadline = time.monotonic() + 15
@@ -138,6 +148,17 @@ class Slapd:
     def _answers(self) -> bool:
         with closing(socket.socket()) as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def changes(self, attribute: str) -> Counter[str]:
+        """How often each entry was changed in this attribute, by DN, as the server itself wrote it down."""
+        counted: Counter[str] = Counter()
+        dn = ""
+        for line in (self.folder / "slapd.log").read_text().splitlines():
+            if " MOD dn=" in line:
+                dn = line.partition('MOD dn="')[2].removesuffix('"')
+            elif f" MOD attr={attribute}" in line:
+                counted[dn] += 1
+        return counted
 
     # An independent client, as the directory's own administrator
 
