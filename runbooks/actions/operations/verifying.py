@@ -126,7 +126,7 @@ def _count(counts: Counts, row: Row, verdict: ActionAccount.Verdict) -> None:
 
 def _read_back(action: Action, affected_id: int, state: AccountState, verdict: ActionAccount.Verdict) -> ReadBack:
     found: dict[FactKind, datetime | None] = {}
-    source = f"{action.connection}, read back"
+    sources: dict[FactKind, str] = {}
     for fact, kind in {**PROVEN_BY, Fact.PASSWORD_CHANGED_AT: FactKind.PASSWORD_CHANGED}.items():
         reading = state.facts.get(fact)
         if reading is None:
@@ -135,15 +135,16 @@ def _read_back(action: Action, affected_id: int, state: AccountState, verdict: A
             found[kind] = reading.value
         elif isinstance(reading.value, bool):
             found[kind] = reading.read_at if reading.value else None
-        source = reading.source
+        sources[kind] = f"{reading.source}, read back"
     about = meaning(action).proves or (REMOTE_ACCESS if meaning(action).fact == Fact.REMOTE_ACCESS else None)
     said = frozenset({about}) if about else frozenset()
     return ReadBack(
         affected_id,
-        f"{source}, read back",
+        f"{action.connection}, read back",
         found,
         differs=said if verdict == Verdict.DIFFERS else frozenset(),
         agrees=said if verdict == Verdict.HOLDS else frozenset(),
+        sources=sources,
     )
 
 

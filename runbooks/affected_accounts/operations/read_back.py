@@ -19,7 +19,7 @@ class ReadBack:
     """What was read of one affected account. `found`: since when each fact holds, None where it does not.
 
     `differs` names what an action had achieved and the directory no longer shows; `agrees` what it shows again.
-    Both are FactKinds, or REMOTE_ACCESS.
+    Both are FactKinds, or REMOTE_ACCESS. `sources` names where a fact was read, where that is not `source`.
     """
 
     affected_id: int
@@ -27,6 +27,7 @@ class ReadBack:
     found: Mapping[FactKind, datetime | None]
     differs: frozenset[str] = field(default_factory=frozenset)
     agrees: frozenset[str] = field(default_factory=frozenset)
+    sources: Mapping[FactKind, str] = field(default_factory=dict)
 
 
 def take_read_backs(
@@ -53,15 +54,15 @@ def take_read_backs(
 def _news(incident: Incident, row: AffectedAccount, read: ReadBack, at: datetime) -> list[Finding]:
     news = []
     for kind, since in read.found.items():
-        known = fact_at(row, kind)
+        known, source = fact_at(row, kind), read.sources.get(kind, read.source)
         if since is None:
             if known is not None:
-                news.append(Finding(kind, at, read.source, holds=False))
+                news.append(Finding(kind, at, source, holds=False))
         elif kind in ONLY_DURING_INCIDENT:
             if since >= incident.detected_at and (known is None or since > known):
-                news.append(Finding(kind, since, read.source))
+                news.append(Finding(kind, since, source))
         elif known is None:
-            news.append(Finding(kind, since, read.source))
+            news.append(Finding(kind, since, source))
     return news
 
 
