@@ -24,8 +24,11 @@ from runbooks.containment.models import Step
 from runbooks.incidents.models import Incident
 from runbooks.presentation import plural, zone_name
 from runbooks.room import charts
+from runbooks.room.queries.account_story import Place
+from runbooks.room.queries.account_story import account_story as story_of
 from runbooks.room.queries.header import header
 from runbooks.room.queries.work import work_count
+from runbooks.room.telling import told
 
 register = template.Library()
 
@@ -87,6 +90,22 @@ def room_foot(context: template.Context) -> dict[str, Any]:
     offset = local.strftime("%z")
     zone_label = f"{zone_name(local)} (UTC{offset[:3]}:{offset[3:]}), {incident.time_zone}"
     return {"incident": incident, "zone_label": zone_label}
+
+
+@register.inclusion_tag("room/_account_story.html", takes_context=True)
+def account_story(context: template.Context) -> dict[str, Any]:
+    """Everything that happened to the page's `account`; ?before= goes on where the page before ended."""
+    incident, account = context["incident"], context["account"]
+    before = Place.read(context["request"].GET.get("before", ""))
+    story = story_of(account, before=before)
+    now = context.get("now") or timezone.now()
+    return {
+        "incident": incident,
+        "account": account,
+        "things": told(story, incident.zone, now),
+        "older": story.older,
+        "is_paged": before is not None,
+    }
 
 
 @register.simple_tag

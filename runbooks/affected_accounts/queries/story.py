@@ -1,15 +1,11 @@
-"""One account of an incident: everything that is known of it."""
+"""One account of an incident: what is known of it now, and what may follow."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
-from runbooks.affected_accounts.models import AccountFact, AffectedAccount, ContactAttempt, FactKind, StateChange
+from runbooks.affected_accounts.models import AccountFact, AffectedAccount, FactKind
 from runbooks.affected_accounts.transitions import Transition, following, missing_facts
 from runbooks.errors import NotFoundError
-from runbooks.timeline.models import TimelineEvent
-
-ENTRIES = 25
-HISTORY = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +22,6 @@ class FactState:
 
     kind: FactKind
     newest: AccountFact | None
-    earlier: list[AccountFact]
 
 
 def affected_account(incident_id: UUID, affected_id: int) -> AffectedAccount:
@@ -48,35 +43,7 @@ def moves(account: AffectedAccount) -> list[Move]:
 
 
 def facts_of(account: AffectedAccount) -> list[FactState]:
-    """Every kind of fact with its newest finding, and what was found before, among the newest 100. Two queries."""
-    rows = AccountFact.objects.filter(affected_account=account)
-    newest = {row.kind: row for row in rows.order_by("kind", "-at", "-id").distinct("kind")}
-    recent = list(rows.order_by("-at", "-id")[:HISTORY])
-    return [
-        FactState(kind, last, [row for row in recent if row.kind == kind and row != last])
-        for kind in FactKind
-        for last in [newest.get(kind)]
-    ]
-
-
-def contacts_of(account: AffectedAccount) -> list[ContactAttempt]:
-    """The newest 100 attempts, newest first."""
-    return list(ContactAttempt.objects.filter(affected_account=account).order_by("-at", "-id")[:HISTORY])
-
-
-def state_changes_of(account: AffectedAccount) -> list[StateChange]:
-    """The newest 100 changes, newest first."""
-    return list(StateChange.objects.filter(affected_account=account).order_by("-at", "-id")[:HISTORY])
-
-
-def entries_about(account: AffectedAccount, *, before: int | None = None) -> tuple[list[TimelineEvent], int | None]:
-    """Timeline entries that name the account, newest first, 25 at a time; and the sequence to go on before."""
-    entries = TimelineEvent.objects.filter(incident_id=account.incident_id, account_ids__contains=[account.pk])
-    if before is not None:
-        entries = entries.filter(sequence__lt=before)
-    found = list(
-        entries.order_by("-sequence").only("sequence", "summary", "lane", "actor", "occurred_at", "recorded_at")[
-            : ENTRIES + 1
-        ]
-    )
-    return found[:ENTRIES], found[ENTRIES - 1].sequence if len(found) > ENTRIES else None
+    """Every kind of fact with its newest finding. One query."""
+    rows = AccountFact.objects.filter(affected_account=account).order_by("kind", "-at", "-id").distinct("kind")
+    newest: dict[str, AccountFact] = {row.kind: row for row in rows}
+    return [FactState(kind, newest.get(kind)) for kind in FactKind]

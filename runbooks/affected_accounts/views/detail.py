@@ -13,11 +13,8 @@ from runbooks.affected_accounts.models import AccountFact, AffectedAccount, Cont
 from runbooks.affected_accounts.queries.story import (
     FactState,
     affected_account,
-    contacts_of,
-    entries_about,
     facts_of,
     moves,
-    state_changes_of,
 )
 from runbooks.affected_accounts.transitions import BACK_IN_USE, CONTAINMENT, GROUPS, fact_at, level
 from runbooks.affected_accounts.views.change import tell
@@ -30,6 +27,7 @@ from runbooks.presentation import clock
 from runbooks.timeline.operations import now
 
 CONTAINED = 2
+READ_BACK = ", read back"
 
 
 @require_safe
@@ -77,8 +75,6 @@ def _show(
     *,
     status: int = 200,
 ) -> HttpResponse:
-    before = request.GET.get("before", "")
-    entries, more = entries_about(account, before=int(before) if before.isdecimal() and len(before) < 19 else None)
     context = {
         "incident": incident,
         "actor": actor,
@@ -91,12 +87,7 @@ def _show(
         "doubts": _doubts(account),
         "moves": _moves(account),
         "facts": [_fact(fact, account, incident, at) for fact in facts_of(account)],
-        "contacts": [_contact(attempt, incident, at) for attempt in contacts_of(account)],
-        "changes": _changes(account, incident, at),
-        "entries": [(entry, clock(entry.occurred_at, incident.zone, at)) for entry in entries],
-        "entries_before": more,
-        "is_paged": bool(before),
-        "may_act": can(actor, "request_action") and not incident.is_over,
+        "contact": _newest_contact(account, incident, at),
         "may_ring": can(actor, "view_directory"),
         "forms": _forms(incident, account, actor, at, bound),
         "refused": bound,
@@ -156,38 +147,26 @@ def _fact(fact: FactState, account: AffectedAccount, incident: Incident, at: dat
         "tone": tone,
         "line": _finding(newest, incident, at) if newest else "",
         "note": newest.note if newest else "",
-        "earlier": [f"{'Yes' if one.holds else 'No longer'}: {_finding(one, incident, at)}" for one in fact.earlier],
     }
 
 
 def _finding(fact: AccountFact, incident: Incident, at: datetime) -> str:
-    said = f"{clock(fact.at, incident.zone, at)}, {fact.source}"
-    late = fact.recorded_at - fact.at
-    recorded = f", recorded {clock(fact.recorded_at, incident.zone, at)}" if late.total_seconds() >= 600 else ""
-    return f"{said}{recorded} by {fact.recorded_by}"
+    """When it became so and who says so; of a read-back, when it was looked up and where."""
+    since, recorded = clock(fact.at, incident.zone, at), clock(fact.recorded_at, incident.zone, at)
+    if fact.source.endswith(READ_BACK):
+        return f"since {since}, checked {recorded} by {fact.source.removesuffix(READ_BACK)}"
+    late = (fact.recorded_at - fact.at).total_seconds() >= 600
+    return f"{since}, {fact.source}{f', recorded {recorded}' if late else ''} by {fact.recorded_by}"
 
 
-def _contact(attempt: ContactAttempt, incident: Incident, at: datetime) -> dict[str, Any]:
-    source = f" from {attempt.address_source}" if attempt.address_source else ""
+def _newest_contact(account: AffectedAccount, incident: Incident, at: datetime) -> dict[str, str]:
+    """Empty where nobody tried yet."""
+    if account.last_contact_at is None:
+        return {}
+    channel = ContactAttempt.Channel(account.last_contact_channel)
+    outcome = ContactAttempt.Outcome(account.last_contact_outcome)
     return {
-        "icon": CHANNEL_ICONS[ContactAttempt.Channel(attempt.channel)],
-        "when": clock(attempt.at, incident.zone, at),
-        "what": f"{attempt.get_outcome_display()}, {attempt.get_channel_display().lower()}",
-        "address": f"{attempt.address}{source}" if attempt.address or source else "",
-        "recognised": attempt.identity_check,
-        "note": attempt.note,
-        "by": attempt.made_by,
+        "icon": CHANNEL_ICONS[channel],
+        "what": f"{outcome.label}, {channel.label.lower()}",
+        "when": clock(account.last_contact_at, incident.zone, at),
     }
-
-
-def _changes(account: AffectedAccount, incident: Incident, at: datetime) -> list[dict[str, Any]]:
-    return [
-        {
-            "chip": chip(State(change.after)),
-            "before": State(change.before).label if change.before else "",
-            "when": clock(change.at, incident.zone, at),
-            "reason": change.reason,
-            "by": change.changed_by,
-        }
-        for change in state_changes_of(account)
-    ]
