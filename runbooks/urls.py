@@ -4,6 +4,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 urlpatterns = [
+    path("api/v1/", include("runbooks.api")),
     path("", RedirectView.as_view(pattern_name="incident_list"), name="home"),
     path("", include("runbooks.room.urls")),
     path("", include("runbooks.incidents.urls")),
