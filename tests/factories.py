@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from runbooks.access.models import Membership, Role, User
 from runbooks.access.permissions import COMMAND_LINE, Actor
+from runbooks.actions.models import Action, ActionAccount, ActionExclusion
 from runbooks.affected_accounts.models import AffectedAccount, State
 from runbooks.containment.models import Step
 from runbooks.directory.models import Account
@@ -114,6 +115,37 @@ def make_step(incident: Incident, **changes: Any) -> Step:
         **changes,
     }
     return Step.objects.create(incident=incident, **fields)
+
+
+def make_action(incident: Incident, *affected: AffectedAccount, **changes: Any) -> Action:
+    """A draft that was previewed, for these accounts; one more account is left alone."""
+    at = timezone.now()
+    fields = {
+        "number": next(numbers),
+        "kind": Action.Kind.LOCK_ACCOUNT,
+        "connection": "people",
+        "reason": "They got in",
+        "batch_size": 100,
+        "stop_after_failures": 5,
+        "needs_approval": True,
+        "drafted_by": "A test",
+        "drafted_at": at,
+        "previewed_at": at,
+        **changes,
+    }
+    action = Action.objects.create(incident=incident, **fields)
+    for position, one in enumerate(affected, start=1):
+        account = one.account
+        ActionAccount.objects.create(
+            action=action, account=account, affected_account=one, login=account.login, mail=account.mail,
+            position=position,
+        )  # fmt: skip
+    left = make_account()
+    ActionExclusion.objects.create(
+        action=action, account=left, login=left.login, kind=ActionExclusion.Kind.DUTY, reason="On duty",
+        added_by="A test", added_at=at,
+    )  # fmt: skip
+    return action
 
 
 @transaction.atomic

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from runbooks.directory.models import Account
 from tests.access.rooms import Room
 from tests.factories import make_user
 
@@ -79,6 +80,7 @@ def answers(room: Room) -> dict[str, Answers]:
         "accounts_import_preview": {"pick-1": str(room.account.account_id), "find-1": "given"},
         "accounts_settle": {"account": "nobody", "reason": "A typing error"},
         **_verbs(room),
+        **_actions(room),
         "directory_import_new": {"file": SimpleUploadedFile("d.csv", b"mail\nb@parliament.example\n")},
         "directory_import_columns": {"column-0": "login", "column-1": "display_name"},
         "directory_import_apply": {"allow_gone": "1", "expected-new": "1", "expected-gone": "1"},
@@ -109,10 +111,35 @@ def _verbs(room: Room) -> dict[str, Answers]:
     return found
 
 
+ACTION_VERBS = ("request", "begin", "exclude", "take-in", "resolve", "decide", "break-glass", "withdraw")
+
+
+def _actions(room: Room) -> dict[str, Answers]:
+    """Drafting an action for an account and for everyone, and what is done with a draft, withdrawing it last."""
+    version = {"version": str(room.action.version)}
+    left = room.action.exclusions.get().login
+    new = {"expected": "1", "connection": "people", "reason": "They got in", "stop_after_failures": "5"}
+    harm = {"expected_harm": "No mail", "review_at": f"{timezone.now() + timezone.timedelta(days=2):%Y-%m-%dT%H:%M}"}
+    everyone = str(Account.objects.filter(gone_at__isnull=True).count())
+    given: dict[str, Answers] = {
+        "exclude": {"logins": room.account.login, "reason": "Duty", **version},
+        "take-in": {"login": left, "reason": "Seen in use", "sure": "on", **version},
+        "decide": {"choice": "refused", "digest": "", "comment": "Too early", "number": "", "has_read": "on"},
+        "break-glass": {"reason": "It cannot wait", "password": "wrong"},
+    }
+    return {
+        "action_new": {**new, "kind": "lock_account", "batch_size": "10"},
+        "action_new everyone": {**new, **harm, "kind": "restrict_remote_access", "expected": everyone},
+        **{f"action_do {verb}": given.get(verb, version) for verb in ACTION_VERBS},
+    }
+
+
 def posted_to(room: Room, name: str) -> str:
     """The address a form of `answers` posts to."""
     name, _, verb = name.partition(" ")
     if name == "timeline_correct":
         return room.address(name)
     address = room.address(name, **({"verb": verb} if verb else {}))
-    return f"{address}?id={room.account.pk}" if name == "accounts_change" else address
+    if name == "action_new" and verb == "everyone":
+        return f"{address}?everyone=1&kind=restrict_remote_access"
+    return f"{address}?id={room.account.pk}" if name in {"accounts_change", "action_new"} else address

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from runbooks.access.models import User
 from runbooks.access.permissions import actor_for
+from runbooks.actions.models import Action
 from runbooks.affected_accounts.models import AffectedAccount, AffectedImport, UnresolvedLine
 from runbooks.affected_accounts.operations import import_list
 from runbooks.containment.models import Evidence, Step
@@ -21,7 +22,7 @@ from runbooks.incidents.models import Incident, IncidentRole
 from runbooks.notifications.models import Notification
 from runbooks.timeline.models import TimelineEvent
 from tests.access.routes import BY_NAME
-from tests.factories import make_account, make_affected, make_entry, make_incident, make_step, make_user
+from tests.factories import make_account, make_action, make_affected, make_entry, make_incident, make_step, make_user
 
 STRANGER = "Somebody Unknown, of no office"
 
@@ -42,6 +43,7 @@ class Room:
     line: UnresolvedLine
     entry: TimelineEvent
     directory_import: DirectoryImport
+    action: Action
 
     def things(self) -> dict[str, Any]:
         """{argument of an address: this room's value for it}"""
@@ -56,12 +58,14 @@ class Room:
             "import_id": self.import_.pk,
             "line_id": self.line.pk,
             "sequence": self.entry.sequence,
+            "number": self.action.number,
             "user_id": self.role.user_id,
         }
 
     def address(self, name: str, **other: Any) -> str:
         """The address of that name in this room; `other` replaces what the address names."""
         given = {"slug": "compromised-accounts", "verb": "owner", "account_id": self.account.account_id}
+        given |= {"position": 1, "name": "people"}
         given |= {"number": 1, "position": 1, "name": "people"}
         known = {**given, **self.things()}
         if name.startswith("directory"):
@@ -101,6 +105,7 @@ def make_room(*members: User, lead: User | None = None, mark: str = "", **change
             file_name="d.csv",
             at=at,
         ),
+        action=make_action(incident, account, reason=f"Reason {mark}", authors=[lead.pk]),
     )
 
 

@@ -11,7 +11,7 @@ from runbooks.access.models import Role, User
 from runbooks.access.permissions import IN_INCIDENT, actor_for
 from runbooks.incidents.operations import end_membership
 from runbooks.timeline.verify import verify_chain
-from tests.access.forms import answers, posted_to
+from tests.access.forms import ACTION_VERBS, answers, posted_to
 from tests.access.rooms import Room, make_room
 from tests.access.routes import BY_NAME, NAMES
 from tests.access.traces import differences, rows
@@ -20,7 +20,18 @@ from tests.factories import make_entry, make_incident, make_user
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User], Client]
 # What an address of an incident names besides the incident.
-IDS = ("affected_id", "key", "evidence_id", "role_id", "notification_id", "import_id", "line_id", "sequence", "user_id")
+IDS = (
+    "affected_id",
+    "key",
+    "evidence_id",
+    "role_id",
+    "notification_id",
+    "import_id",
+    "line_id",
+    "sequence",
+    "user_id",
+    "number",
+)
 FOREIGN = [(name, one) for name in NAMES for one in IDS if {"reference", one} <= set(BY_NAME[name].pattern.converters)]
 IN_ROOM = [name for name in NAMES if {"reference", "incident_id"} & set(BY_NAME[name].pattern.converters)]
 PLANTED, NUMBER = "planted-7f3a", 987654321
@@ -45,7 +56,8 @@ def attacker(mine: Room, coordinator: User, client_of: ClientOf) -> Client:
 
 
 def verbs(name: str) -> Iterator[str]:
-    yield from {"account_act": ("tier", "state", "fact", "contact", "owner")}.get(name, ("",))
+    several = {"account_act": ("tier", "state", "fact", "contact", "owner"), "action_do": ACTION_VERBS}
+    yield from several.get(name, ("",))
 
 
 def test_every_kind_of_thing_is_tried() -> None:
@@ -174,8 +186,11 @@ def asked_by(name: str) -> str:
             "fact": "record_fact",
             "contact": "log_contact",
             "owner": "assign_account",
-        }[verb]
+            "decide": "approve_action",
+            "break-glass": "break_glass",
+        }.get(verb, "request_action")
     return {
+        "action_new": "request_action",
         "incident_edit": "edit_incident",
         "incident_status": "change_status",
         "step_assign": "assign_step",
