@@ -86,7 +86,7 @@ class Offers:
 
 
 def show(request: PortalRequest, seen: Seen, *, status: int = 200) -> HttpResponse:
-    """Twelve queries, whatever the number of accounts."""
+    """Five queries, whatever the number of accounts; one more for an undoing."""
     action, counted = seen.action, progress_of(seen.action, seen.at)
     decisions = decisions_of(action)
     offers = _offers(seen, counted, decisions)
