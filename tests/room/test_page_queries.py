@@ -18,6 +18,7 @@ QUERIES = {
     "overview": (21, 5),
     "steps": (6, 4),
     "accounts": (9, 4),
+    "actions": (4, 4),
     "timeline": (11, 5),
     "people": (7, 7),
     "notices": (6, 6),
