@@ -30,7 +30,7 @@ WHO = [
     (Selector.DEPARTMENTS, "These departments"),
     (Selector.REST, "Everybody left"),
 ]
-BLANK = 2
+BLANK = 1
 GREATEST = 2**31 - 1
 
 
@@ -46,7 +46,6 @@ class StageForm(forms.Form):
         required=False,
         max_length=500_000,
         widget=Textarea(rows=2),
-        help_text="Account names or departments, one a line.",
     )
     size = forms.IntegerField(
         label="At most",
@@ -54,23 +53,21 @@ class StageForm(forms.Form):
         min_value=1,
         max_value=GREATEST,
         widget=forms.NumberInput(attrs={"class": "input"}),
-        help_text="Accounts. Empty: all.",
     )
-    planned_at = LocalDateTimeField(label="When", required=False)
+    planned_at = LocalDateTimeField(label="When", required=False, help_text="")
     stop_after = forms.IntegerField(
         label="Stop after",
         required=False,
         min_value=0,
         max_value=100_000,
         widget=forms.NumberInput(attrs={"class": "input"}),
-        help_text="With more accounts seen harmed again, the next stage waits.",
     )
 
     def __init__(self, *args: Any, zone: ZoneInfo, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         moment = self.fields["planned_at"]
         if isinstance(moment, LocalDateTimeField):
-            moment.zone, moment.help_text = zone, f"Local time, {zone}."
+            moment.zone = zone
 
     def plan(self) -> StagePlan:
         answers = self.cleaned_data
@@ -262,7 +259,7 @@ def _formset(seen: Seen, stages: Sequence[StageNow]) -> "BaseFormSet[StageForm]"
         }
         for one in stages
     ]
-    # Blank ones stand before the last stage, which takes everybody left.
+    # A blank one stands before the last stage, which takes everybody left.
     last = max(len(initial) - 1, 0)
     initial[last:last] = [{"selector": Selector.NAMED, "stop_after": 0} for _ in range(BLANK)]
     return Stages(initial=initial, prefix="stage", form_kwargs={"zone": seen.incident.zone})

@@ -89,6 +89,7 @@ def _show(
         "facts": [_fact(fact, account, incident, at) for fact in facts_of(account)],
         "contact": _newest_contact(account, incident, at),
         "may_ring": can(actor, "view_directory"),
+        "may_act": can(actor, "request_action") and not incident.is_over,
         "forms": _forms(incident, account, actor, at, bound),
         "refused": bound,
     }
