@@ -1,16 +1,22 @@
 """What holds on every page: no accessibility violation, light and dark; no sideways scroll at 360 px; no error in the
 console, which is where the content security policy speaks."""
 
+import itertools
+from datetime import datetime, timedelta
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.core.management import call_command
+from django.utils import timezone
 
 from runbooks.access.models import User
+from runbooks.actions.models import Action, ActionAccount
 from runbooks.affected_accounts.models import AffectedAccount
 from runbooks.directory.models import Account
 from runbooks.incidents.models import Incident
 from tests.browser.fixtures import LiveApp
 from tests.browser.people import PageOf
+from tests.factories import make_action
 
 pytestmark = pytest.mark.browser
 ROOM = "/incidents/{reference}"
@@ -39,6 +45,15 @@ PAGES = [
     f"{ROOM}/accounts/{{affected}}/",
     f"{ROOM}/accounts/import/",
     f"{ROOM}/accounts/unresolved/",
+    f"{ROOM}/actions/",
+    f"{ROOM}/actions/new/",
+    f"{ROOM}/actions/new/?id={{affected}}&kind=lock_account",
+    f"{ROOM}/actions/new/?everyone=1",
+    f"{ROOM}/actions/{{draft}}/",
+    f"{ROOM}/actions/{{request}}/",
+    f"{ROOM}/actions/{{run}}/",
+    f"{ROOM}/actions/{{run}}/?show=failed",
+    f"{ROOM}/actions/{{run}}/work-list/",
     f"{ROOM}/timeline/",
     f"{ROOM}/timeline/?lane=contact",
     f"{ROOM}/timeline/1/",
@@ -53,16 +68,39 @@ PAGES = [
 def addresses(live_app: LiveApp) -> list[str]:
     """Every page, filled by the demonstration."""
     call_command("demo", accounts=300, verbosity=0)
+    incident, at = Incident.objects.get(), timezone.now()
+    affected = list(AffectedAccount.objects.filter(state="contained"))
+    asked = {"requested_by": people("responder"), "requested_at": at, "expires_at": at + timedelta(hours=1)}
+    asked |= {"status": "awaiting_approval", "digest": "a1" * 32}
     known = {
-        "reference": Incident.objects.get().reference,
-        "affected": AffectedAccount.objects.filter(state="contained").first().pk,  # type: ignore[union-attr]
+        "reference": incident.reference,
+        "draft": make_action(incident, *affected, number=901).number,
+        "request": make_action(incident, *affected, number=902, **asked).number,
+        "run": run_with_troubles(incident, affected, at).number,
+        "affected": affected[0].pk,
         "account": Account.objects.first().pk,  # type: ignore[union-attr]
     }
     return [path.format(**known) for path in PAGES]
 
 
+def run_with_troubles(incident: Incident, affected: list[AffectedAccount], at: datetime) -> Action:
+    """An action that one person began, with an account in every state."""
+    begun = {"status": "running", "started_at": at, "requested_by": people("responder"), "requested_at": at}
+    action = make_action(incident, *affected, number=903, **begun, is_break_glass=True, digest="b2" * 32)
+    rows = list(ActionAccount.objects.filter(action=action).order_by("position"))
+    for row, status in zip(rows, itertools.cycle(ActionAccount.Status.values), strict=False):
+        row.status, row.message, row.before, row.before_facts = status, f"It is {status}.", {}, {"locked": False}
+        row.verdict, row.read_back = ("differs", {"locked": False}) if status == "done" else ("", None)
+    ActionAccount.objects.bulk_update(rows, ["status", "message", "before", "before_facts", "verdict", "read_back"])
+    return action
+
+
+def people(role: str) -> User:
+    return User.objects.filter(role=role).order_by("pk")[0]
+
+
 def coordinator() -> User:
-    return User.objects.filter(role="coordinator").order_by("pk")[0]
+    return people("coordinator")
 
 
 def test_no_page_breaks_a_rule_of_axe_or_speaks_in_the_console(addresses: list[str], page_of: PageOf) -> None:

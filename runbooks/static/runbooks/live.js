@@ -6,7 +6,8 @@
 // page asks every 15 seconds. A region in which somebody types, chooses or has a menu open is left alone until they
 // are done; a notice says that something waits. A region with data-live="ask" is never moved under the reader: it is
 // kept ready, and a link with data-live-show exchanges it. The request says in X-Live up to which entry the reader has
-// seen, so that the page can say how many are new.
+// seen, so that the page can say how many are new. A region with data-live="whole" stands for its page: where the server
+// sends it no longer, the page has become another one, which is then gone to.
 (function () {
   "use strict";
   const POLL_MS = 15000, SETTLE_MS = 150, GAP_MS = 1000, RETRY_MS = [500, 1000, 2000, 5000, 10000];
@@ -53,6 +54,10 @@
     let heldBack = false;
     document.querySelectorAll("[data-live]").forEach(function (region) {
       const next = fresh.getElementById(region.id);
+      if (!next && region.dataset.live === "whole") {
+        if (isBusy(region)) heldBack = true; else location.assign(page());
+        return;
+      }
       if (!next || region.dataset.live === "ask") return;
       if (isBusy(region)) { heldBack = true; return; }
       if (!region.isEqualNode(next)) swap(region, next);
