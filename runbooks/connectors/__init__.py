@@ -39,8 +39,11 @@ def connection_names() -> list[str]:
     return sorted(settings.CONNECTIONS)
 
 
-def configured(name: str) -> Connector:
-    """The connector of one entry of settings.CONNECTIONS. Raises UnknownConnectionError, MisconfiguredError."""
+def configured(name: str, *, world: str = "") -> Connector:
+    """The connector of one entry of settings.CONNECTIONS. Raises UnknownConnectionError, MisconfiguredError.
+
+    `world` keeps what is simulated for one exercise apart from the others.
+    """
     options = dict(settings.CONNECTIONS.get(name, {}))
     kind = options.pop("connector", "")
     if name not in settings.CONNECTIONS:
@@ -49,16 +52,18 @@ def configured(name: str) -> Connector:
         raise UnknownConnectionError(
             f"The connection {name} names the connector {kind!r}. There are: {', '.join(sorted(CONNECTORS))}."
         )
+    if kind == "simulated":
+        options["world"] = world
     return cast(ConnectorModule, import_module(CONNECTORS[kind])).connect(name, options)
 
 
 @contextmanager
-def connection(name: str, *, exercise: bool) -> Iterator[Connector]:
+def connection(name: str, *, exercise: bool, world: str = "") -> Iterator[Connector]:
     """A connector for an incident, closed at the end.
 
     An exercise gets nothing but a simulated one, and a real incident anything else: this is the one door to both.
     """
-    connector = configured(name)
+    connector = configured(name, world=world)
     if connector.capabilities.is_simulated != exercise:
         raise WrongWorldError(
             f"{name} reaches a real system or real people. An exercise takes a simulated connection."

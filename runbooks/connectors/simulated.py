@@ -63,8 +63,9 @@ class Weather:
 
 
 class Simulated:
-    def __init__(self, name: str, seed: str, weather: Weather, clock: Callable[[], datetime]) -> None:
+    def __init__(self, name: str, seed: str, weather: Weather, clock: Callable[[], datetime], world: str = "") -> None:
         self._name, self._seed, self._weather, self._clock = name, seed, weather, clock
+        self._world = f"{name}:{world}:{seed}"
         self.capabilities = Capabilities(
             actions=frozenset(Action),
             facts=frozenset({*BOOLEANS, Fact.SESSIONS_ENDED_AT, Fact.PASSWORD_CHANGED_AT}),
@@ -85,8 +86,17 @@ class Simulated:
         self, action: Action, accounts: Sequence[AccountRef], key: str, values: Mapping[str, Values] | None = None
     ) -> list[ActionResult]:
         check_request(self.capabilities, action, accounts)
-        self._throttle(f"{key}:{action}:{accounts[0].login if accounts else ''}")
-        return [self._act_on(action, account, key, values) for account in accounts]
+        self._throttle(key, f"{action}:{accounts[0].login if accounts else ''}")
+        kept = cache.get_many([self._at(account) for account in accounts])
+        changed: dict[str, dict[str, Any]] = {}
+        results = []
+        for account in accounts:
+            own = kept.get(self._at(account), {})
+            results.append(self._act_on(action, account, own, key, values))
+            if own.pop("touched", False):
+                changed[self._at(account)] = own
+        cache.set_many(changed, KEPT_SECONDS)
+        return results
 
     def self_test(self) -> list[Finding]:
         return [Finding(Severity.FINE, f"{self._name} is simulated (seed {self._seed}) and reaches nothing real.")]
@@ -94,16 +104,21 @@ class Simulated:
     def close(self) -> None:
         """Nothing is open."""
 
-    def _throttle(self, batch: str) -> None:
+    def _throttle(self, key: str, batch: str) -> None:
+        """By chance of the batch, which is the same in every exercise; once for a request, which is not."""
         if self._chance("throttled", batch) >= self._weather.throttled:
             return
-        if cache.add(f"simulated:{self._name}:{self._seed}:throttled:{batch}", 1, KEPT_SECONDS):
+        if cache.add(f"simulated:{self._world}:throttled:{key}:{batch}", 1, KEPT_SECONDS):
             raise ConnectorError("Too many requests at once.", permanent=False, retry_after=self._weather.retry_after)
 
     def _act_on(
-        self, action: Action, account: AccountRef, key: str, values: Mapping[str, Values] | None
+        self,
+        action: Action,
+        account: AccountRef,
+        kept: dict[str, Any],
+        key: str,
+        values: Mapping[str, Values] | None,
     ) -> ActionResult:
-        kept: dict[str, Any] = cache.get(self._at(account), {})
         before = self._values(account, kept)
         if action is Action.READ_STATE:
             return ActionResult(account, Outcome.OK, before)
@@ -129,7 +144,7 @@ class Simulated:
             kept["changes"] = kept.get("changes", []) + [[visible.isoformat(), *pair] for pair in wanted.items()]
             if action is Action.END_SESSIONS:
                 kept["ended_by"] = [*kept.get("ended_by", []), key]
-        cache.set(self._at(account), kept, KEPT_SECONDS)
+        kept["touched"] = True
         if is_busy:
             return failure(
                 account,
@@ -172,7 +187,7 @@ class Simulated:
 
     def _at(self, account: AccountRef) -> str:
         digest = sha256(account.login.encode()).hexdigest()
-        return f"simulated:{self._name}:{self._seed}:{digest}"
+        return f"simulated:{self._world}:{digest}"
 
     def _chance(self, *about: str) -> float:
         """From 0 to 1, always the same for the same seed and subject."""
@@ -209,5 +224,6 @@ def connect(name: str, options: Mapping[str, Any]) -> Simulated:
         slipping=read.number("slipping", usual.slipping, most=1),
         refused=read.number("refused", usual.refused, most=1),
     )
+    world = read.text("world", "")
     read.finish()
-    return Simulated(name, seed, weather, _now)
+    return Simulated(name, seed, weather, _now, world)

@@ -94,6 +94,17 @@ class Institution:
         file.seek(0)
         return file
 
+    @property
+    def kept(self) -> list[Row]:
+        """Accounts that a lock-down leaves alone by rule: break-glass and service accounts."""
+        return [row for row in self.rows if row.kind == "service"]
+
+    @property
+    def numbers(self) -> dict[str, str]:
+        """How many accounts there are, how many of them a lock-down restricts and how many it leaves alone."""
+        size, kept = len(self.rows), len(self.kept)
+        return {"size": f"{size:,}", "restricted": f"{size - kept:,}", "kept": f"{kept:,}"}
+
     def is_alone(self) -> Callable[[Row], bool]:
         """Tells whether nobody else has the row's display name."""
         named = Counter(fold(row.display_name) for row in self.rows)

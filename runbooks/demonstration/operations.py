@@ -16,8 +16,8 @@ from runbooks.demonstration.institution import make_institution
 from runbooks.demonstration.notices import deliver_as_of_then
 from runbooks.demonstration.people import PEOPLE, SignIn, make_users
 from runbooks.demonstration.story import LENGTH, TITLE, play_story
-from runbooks.directory.models import Account
-from runbooks.directory.operations import import_file
+from runbooks.directory.models import Account, Protection
+from runbooks.directory.operations import import_file, protect_account
 from runbooks.errors import DomainError
 from runbooks.incidents.models import Incident
 from runbooks.presentation import plural
@@ -78,11 +78,23 @@ def play(*, seed: int, accounts: int, at: datetime) -> Incident:
         file_name="directory-export.csv",
         at=at - LENGTH - IMPORTED_BEFORE,
     )
+    _protect_break_glass(at - LENGTH - IMPORTED_BEFORE)
     users, sign_ins = make_users()
     incident = play_story(institution=institution, users=users, seed=seed, now=at)
     # Last, since a file cannot be rolled back; and before the commit, since passwords nobody has are no use.
     _write(sign_ins)
     return incident
+
+
+def _protect_break_glass(at: datetime) -> None:
+    for account in Account.objects.filter(login__startswith="break-glass"):
+        protect_account(
+            actor=COMMAND_LINE,
+            account_id=account.pk,
+            kind=Protection.Kind.BREAK_GLASS,
+            reason="Sealed, tested every quarter, with a security key",
+            at=at,
+        )
 
 
 def _refuse_in_use() -> None:

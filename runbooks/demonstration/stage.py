@@ -73,8 +73,7 @@ class Note:
 def note(written: Note) -> Cue:
     def play(stage: Stage, at: datetime) -> None:
         about = list(written.about(stage.cast)) if written.about else []
-        size = len(stage.institution.rows)
-        named = {"account": about[0].login if about else "", "size": f"{size:,}", "restricted": f"{size - 11:,}"}
+        named = {"account": about[0].login if about else "", **stage.institution.numbers}
         text = EntryText(
             summary=written.text.format_map(named),
             lane=written.lane,

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from runbooks.access.models import User
 from runbooks.access.permissions import Actor
 from runbooks.demonstration.acts import (
+    acting,
     containing,
     counters,
     first_hours,
@@ -79,6 +80,7 @@ def cues(cast: Cast, institution: Institution, seed: int) -> list[Cue]:
         *later_hours.cues(),
         *lists.cues(cast, institution, chance),
         *containing.cues(cast),
+        *acting.cues(cast),
         *holders.cues(cast, chance),
         *restoring.cues(cast),
         *words.cues(),

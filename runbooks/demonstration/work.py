@@ -105,8 +105,7 @@ def evidence(key: str, who: str, piece: Piece) -> Iterator[Cue]:
 
 
 def _filled(text: str, stage: Stage) -> str:
-    size = len(stage.institution.rows)
-    return text.format_map({"size": f"{size:,}", "restricted": f"{size - 11:,}"})
+    return text.format_map(stage.institution.numbers)
 
 
 def _file(piece: Piece, stage: Stage) -> "ContentFile[bytes]":

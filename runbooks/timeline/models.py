@@ -96,7 +96,7 @@ class TimelineEvent(models.Model):
 
 
 class TimelineBin(models.Model):
-    """Entries a quarter of an hour and lane, kept by `record`, so that a histogram does not read the entries."""
+    """Entries a quarter of an hour and lane, a burst as one. `record` keeps them; a histogram reads no entry."""
 
     incident = models.ForeignKey("runbooks.Incident", on_delete=models.PROTECT, related_name="+", db_index=False)
     starts_at = models.DateTimeField()

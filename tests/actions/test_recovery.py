@@ -49,7 +49,7 @@ def begun(action: Action, asker: User, approver: User) -> Action:
 
 def died_while_sending(action: Action, *, arrived: bool) -> None:
     """A worker stored what was there, sent, and was killed before the answer, or before the request left."""
-    connector = configured("directory")
+    connector = configured("directory", world=str(action.incident_id))
     for row in action.accounts.all():
         (state,) = connector.read([AccountRef(row.login, row.external_id, row.mail)])
         facts = {fact.value: reading.value for fact, reading in state.facts.items() if fact != "password_changed_at"}

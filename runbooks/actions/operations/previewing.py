@@ -7,13 +7,13 @@ from uuid import UUID
 from django.db import transaction
 
 from runbooks.access.permissions import PORTAL
+from runbooks.actions.connecting import connection_of
 from runbooks.actions.models import Action, ActionAccount
 from runbooks.actions.operations.leasing import Lease, held, held_with_incident, leased
 from runbooks.actions.operations.ledger import before_facts, plain_facts
 from runbooks.actions.operations.locking import action_entry
 from runbooks.actions.operations.running import Clock
 from runbooks.actions.verbs import holds, is_so
-from runbooks.connectors import connection
 from runbooks.connectors.base import AccountRef, AccountState, ConnectorError
 from runbooks.errors import DomainError
 from runbooks.incidents.models import Incident
@@ -31,7 +31,7 @@ def preview(*, action_id: UUID, clock: Clock) -> None:
         action = Action.objects.select_related("incident", "undoes").get(pk=action_id)
         problem = ""
         try:
-            with connection(action.connection, exercise=action.incident.is_exercise) as connector:
+            with connection_of(action) as connector:
                 after = 0
                 while rows := _chunk(action, after):
                     states = connector.read([AccountRef(row.login, row.external_id, row.mail) for row in rows])

@@ -8,12 +8,12 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from runbooks.access.permissions import Actor
+from runbooks.actions.connecting import connection_of
 from runbooks.actions.models import Action, ActionAccount, ActionExclusion
 from runbooks.actions.operations.drafting import BadActionError, new_action
 from runbooks.actions.operations.locking import lock_action, only_while
 from runbooks.actions.operations.resolving import Left, Target
 from runbooks.actions.queries.superseded import not_superseded
-from runbooks.connectors import connection
 from runbooks.connectors.base import Action as Verb
 from runbooks.connectors.base import Capabilities
 
@@ -43,7 +43,7 @@ def undoing(action_id: UUID) -> tuple[str, Capabilities]:
     if action is None:
         # The operation refuses it, as it refuses what somebody may not see.
         return "", Capabilities(frozenset(), frozenset(), 0, 1, 1, (), {})
-    with connection(action.connection, exercise=action.incident.is_exercise) as connector:
+    with connection_of(action) as connector:
         capabilities = connector.capabilities
     undoing = capabilities.undone_by.get(Verb(action.kind))
     return (undoing.value if undoing else ""), capabilities

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Min, Q
 
+from runbooks.actions.connecting import connection_of
 from runbooks.actions.models import Action, ActionAccount
 from runbooks.actions.operations.deciding import void_before_start
 from runbooks.actions.operations.finishing import finish, pause_run, start_run
@@ -22,7 +23,6 @@ from runbooks.actions.operations.leasing import Lease, LeaseLostError, held, hel
 from runbooks.actions.operations.ledger import Settled, mark_sending, plain_facts, settle_rows
 from runbooks.actions.operations.saying import say
 from runbooks.actions.verbs import holds, meaning, verb
-from runbooks.connectors import connection
 from runbooks.connectors.base import (
     AccountRef,
     AccountState,
@@ -70,7 +70,7 @@ def run(*, action_id: UUID, clock: Clock, patience: Callable[[float], None] = ti
             return
         action = Action.objects.select_related("incident").get(pk=action_id)
         try:
-            with connection(action.connection, exercise=action.incident.is_exercise) as connector:
+            with connection_of(action) as connector:
                 turn = Run(lease, connector, clock, patience)
                 while clock() - began < RUN_TIME and _batch(turn):
                     pass

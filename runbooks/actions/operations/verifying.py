@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from runbooks.access.permissions import PORTAL
+from runbooks.actions.connecting import connection_of
 from runbooks.actions.models import Action, ActionAccount
 from runbooks.actions.operations.leasing import Lease, held_with_incident, leased
 from runbooks.actions.operations.ledger import before_facts, plain_facts, write_read_back
@@ -18,7 +19,6 @@ from runbooks.actions.queries.superseded import not_superseded
 from runbooks.actions.verbs import PROVEN_BY, holds, meaning, words
 from runbooks.affected_accounts.models import FactKind
 from runbooks.affected_accounts.operations.read_back import REMOTE_ACCESS, ReadBack, take_read_backs
-from runbooks.connectors import connection
 from runbooks.connectors.base import AccountRef, AccountState, Connector, ConnectorError, Fact
 from runbooks.errors import DomainError
 from runbooks.incidents.models import Incident
@@ -52,7 +52,7 @@ def verify(*, action_id: UUID, clock: Clock) -> None:
             return
         action = Action.objects.select_related("incident", "undoes").get(pk=action_id)
         try:
-            with connection(action.connection, exercise=action.incident.is_exercise) as connector:
+            with connection_of(action) as connector:
                 counts = _read_all(lease, action, connector, clock)
         except (ConnectorError, DomainError) as error:
             _try_later(lease, str(error), clock())
@@ -133,8 +133,11 @@ def _read_back(action: Action, affected_id: int, state: AccountState, verdict: A
             continue
         if isinstance(reading.value, datetime):
             found[kind] = reading.value
-        elif isinstance(reading.value, bool):
-            found[kind] = reading.read_at if reading.value else None
+        elif reading.value is True:
+            found[kind] = reading.read_at
+        elif reading.value is False and (fact == meaning(action).fact or action.kind == Action.Kind.READ_STATE):
+            # That something is not so counts only where this connection was asked about it: another may have done it.
+            found[kind] = None
         sources[kind] = f"{reading.source}, read back"
     about = meaning(action).proves or (REMOTE_ACCESS if meaning(action).fact == Fact.REMOTE_ACCESS else None)
     said = frozenset({about}) if about else frozenset()

@@ -68,10 +68,9 @@ def _first_list(stage: Stage) -> list[list[str]]:
 
 
 def _exclusions(stage: Stage) -> list[list[str]]:
-    glass = [row.login for row in stage.institution.rows if row.login.startswith("break-glass")]
-    responders = [f"responder-{number}" for number in range(1, 12 - len(glass))]
-    rows = [[login, "Break-glass account, tested every quarter"] for login in glass]
-    return [["login", "reason"], *rows, *([name, "Works in this incident from outside"] for name in responders)]
+    glass, service = "Break-glass account, tested every quarter", "A program signs in with it"
+    kept = [row.login for row in stage.institution.kept]
+    return [["login", "reason"], *([login, glass if login.startswith("break-glass") else service] for login in kept)]
 
 
 def _before_state(stage: Stage) -> list[list[str]]:
@@ -85,7 +84,7 @@ def _before_state(stage: Stage) -> list[list[str]]:
 
 
 def _receipts(stage: Stage) -> list[list[str]]:
-    size = len(stage.institution.rows) - 11
+    size = len(stage.institution.rows) - len(stage.institution.kept)
     return [
         ["change", "accounts", "result", "receipt"],
         ["group remote-access emptied into remote-access-held", str(size), "accepted", fingerprint("group")[:16]],
@@ -202,7 +201,7 @@ LOCKDOWN = (
         begun="0:57",
         pieces=(
             Piece("1:06", "dry-run", "{restricted} of {size} accounts would change; the directory counts the same."),
-            Piece("1:09", "exclusions", "Eleven accounts stay as they are.", file="exclusions.csv", table=_exclusions),
+            Piece("1:09", "exclusions", "{kept} accounts stay as they are.", file="exclusions.csv", table=_exclusions),
             Piece("1:13", "before-state", file="state-before.csv", table=_before_state),
         ),
         done="1:15",
