@@ -2,7 +2,9 @@
 console, which is where the content security policy speaks."""
 
 import itertools
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -11,8 +13,9 @@ from django.utils import timezone
 
 from runbooks.access.models import User
 from runbooks.actions.models import Action, ActionAccount
+from runbooks.actions.operations.planning import default_plan, write_plan
 from runbooks.affected_accounts.models import AffectedAccount
-from runbooks.directory.models import Account
+from runbooks.directory.models import Account, Protection
 from runbooks.incidents.models import Incident
 from tests.browser.fixtures import LiveApp
 from tests.browser.people import PageOf
@@ -32,8 +35,10 @@ PAGES = [
     "/runbooks/compromised-accounts/",
     "/directory/",
     "/directory/accounts/{account}/",
+    "/directory/protected/",
     "/directory/imports/",
     "/directory/imports/new/",
+    "/connections/",
     f"{ROOM}/",
     f"{ROOM}/steps/",
     f"{ROOM}/steps/?open=assign-roles",
@@ -54,6 +59,9 @@ PAGES = [
     f"{ROOM}/actions/{{run}}/",
     f"{ROOM}/actions/{{run}}/?show=failed",
     f"{ROOM}/actions/{{run}}/work-list/",
+    f"{ROOM}/actions/{{lock_down}}/",
+    f"{ROOM}/actions/{{lock_down}}/stages/",
+    f"{ROOM}/actions/{{over}}/stages/",
     f"{ROOM}/timeline/",
     f"{ROOM}/timeline/?lane=contact",
     f"{ROOM}/timeline/1/",
@@ -77,6 +85,8 @@ def addresses(live_app: LiveApp) -> list[str]:
         "draft": make_action(incident, *affected, number=901).number,
         "request": make_action(incident, *affected, number=902, **asked).number,
         "run": run_with_troubles(incident, affected, at).number,
+        "lock_down": lock_down(incident, affected, number=904).number,
+        "over": lock_down(incident, affected, number=905, status="done", started_at=at, is_break_glass=True).number,
         "affected": affected[0].pk,
         "account": Account.objects.first().pk,  # type: ignore[union-attr]
     }
@@ -92,6 +102,18 @@ def run_with_troubles(incident: Incident, affected: list[AffectedAccount], at: d
         row.status, row.message, row.before, row.before_facts = status, f"It is {status}.", {}, {"locked": False}
         row.verdict, row.read_back = ("differs", {"locked": False}) if status == "done" else ("", None)
     ActionAccount.objects.bulk_update(rows, ["status", "message", "before", "before_facts", "verdict", "read_back"])
+    return action
+
+
+def lock_down(incident: Incident, affected: list[AffectedAccount], **changes: Any) -> Action:
+    """With the plan of its way back, and an account that is protected from the next."""
+    everyone: dict[str, Any] = {"kind": Action.Kind.RESTRICT_REMOTE_ACCESS, "scope": "everyone", **changes}
+    action = make_action(incident, *affected, **everyone)
+    action.accounts.update(status="done", before={}, before_facts={"remote_access": True}, verdict="holds")
+    write_plan(action, [replace(stage, names=stage.names or [affected[0].login]) for stage in default_plan()])
+    protected = Account.objects.filter(protection__isnull=True)[0]
+    at = action.drafted_at
+    Protection.objects.create(account=protected, kind="duty", reason="Night shift", added_by="A test", added_at=at)
     return action
 
 
