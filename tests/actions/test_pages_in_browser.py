@@ -39,7 +39,7 @@ def test_from_ticked_accounts_to_a_second_person_who_approves(
     mine.get_by_role("button", name="Disable sign-in").click()
     expect(mine.get_by_role("heading", name="Disable sign-in for 3 accounts")).to_be_visible()
     mine.get_by_label("Why").fill("The gateway saw them")
-    mine.get_by_role("button", name="Draft it for 3 and look").click()
+    mine.get_by_role("button", name="Draft it for 3 accounts").click()
     expect(mine.get_by_text("Reading what is there now")).to_be_visible()
     action = previewed(Action.objects.get())
     mine.get_by_role("button", name="Ask for a second person").click()
@@ -83,3 +83,22 @@ def test_every_verb_can_be_reached_by_keyboard_alone(room: Incident, asker: User
     page.keyboard.press("Enter")
     expect(page.get_by_text("1 account left alone.")).to_be_visible()
     assert action.accounts.count() == 2
+
+
+def test_what_was_refused_and_typed_stays_while_others_change_the_room(
+    room: Incident, asker: User, page_of: PageOf
+) -> None:
+    accounts = list(room.affected_accounts.all())
+    action = drafted(room, asker, accounts=accounts)
+    page: Page = page_of(asker)
+    page.goto(address(action))
+    page.locator("#do-exclude summary").click()
+    page.get_by_label("Accounts to leave alone").fill("nobody@nowhere.example")
+    page.get_by_role("textbox", name="Why").fill("Clerk of the sitting")
+    page.get_by_role("button", name="Leave these alone").click()
+    expect(page.get_by_role("alert")).to_contain_text("Not on the list: nobody@nowhere.example")
+    page.locator("h1").click()
+    drafted(room, asker, accounts=accounts)
+    expect(page.get_by_role("link", name=f"Timeline {room.events.count()}")).to_be_visible(timeout=20_000)
+    assert page.get_by_label("Accounts to leave alone").input_value() == "nobody@nowhere.example"
+    expect(page.get_by_role("alert")).to_be_visible()

@@ -24,7 +24,7 @@ CHOICES = (
         "Approve and run now",
         "Starts when you press the button. Needs the number and your password",
     ),
-    (Decided.CHANGE_ASKED.value, "Ask for a change", "Goes back with your comment. The clock keeps running"),
+    (Decided.CHANGE_ASKED.value, "Ask for a change", "Goes back with your comment, and is asked for again"),
     (Decided.REFUSED.value, "Refuse", "Needs a comment that says why. Recorded in the timeline"),
 )
 

@@ -31,7 +31,7 @@ from runbooks.errors import DomainError, NotAllowedError, NotFoundError
 from runbooks.incidents.forms import LocalDateTimeField, Textarea
 from runbooks.incidents.models import Incident
 from runbooks.incidents.queries import incident_for
-from runbooks.presentation import number, plural
+from runbooks.presentation import plural
 from runbooks.timeline.operations import now
 
 Kind = Action.Kind
@@ -290,5 +290,5 @@ def _said(form: NewActionForm, wanted: Wanted) -> dict[str, object]:
         "meaning": MEANINGS[kind] if kind else None,
         "needs_two": needs_two,
         "more_names": max(wanted.count - len(wanted.logins), 0) if not wanted.everyone else 0,
-        "button": f"Draft it for {number(wanted.count)} and look" if wanted.count else "Draft it and look",
+        "button": f"Draft it for {plural(wanted.count, 'account')}",
     }
