@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from runbooks.access.http import PortalRequest, actor_of
@@ -15,7 +16,6 @@ from runbooks.directory.queries import account_for, protection_page
 from runbooks.directory.views import account as account_page
 from runbooks.directory.views.numbers import whole_number
 from runbooks.directory.views.protection_form import ProtectionForm
-from runbooks.timeline.operations import now
 
 
 @require_safe
@@ -37,7 +37,7 @@ def protect(request: PortalRequest, account_id: int) -> HttpResponse:
     form = ProtectionForm(request.POST)
     if not form.is_valid():
         return account_page.show(request, account, form=form, status=400)
-    protect_account(actor=actor, account_id=account.pk, **form.cleaned_data, at=now())
+    protect_account(actor=actor, account_id=account.pk, **form.cleaned_data, at=timezone.now())
     messages.success(request, f"{account.login} is protected: actions on many accounts leave it alone.")
     return redirect("directory_account", account.pk)
 
