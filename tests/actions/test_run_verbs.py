@@ -97,6 +97,8 @@ def test_nothing_ticked_is_refused_and_what_was_typed_stays(
     response = post(client_of(asker), given_to_people, "settle", status="done", evidence="Seen by the desk")
     assert response.status_code == 400
     assert "Tick the accounts that you settle" in response.text
+    assert 'href="#settle-box"' in response.text
+    assert 'href="?' not in response.text  # the address of the form is no page
     assert "Seen by the desk" in response.text
     assert statuses(given_to_people) == {"pending": 4}
 

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from runbooks.access.http import PortalRequest
@@ -129,13 +130,15 @@ def _ledger(request: PortalRequest, seen: Seen, counted: Progress, *, choosable:
     wanted = wanted if wanted in SHOWN else "all"
     page = ledger_page(seen.action.pk, wanted, after=_position(request.GET.get("after", "")))
     before = before_of_first(seen.action, page.rows)
+    address = reverse("action", args=[seen.incident.reference, seen.action.number])
     table = Table(seen.incident, seen.action, seen.at, before, choosable, _ticked(request))
     return {
         "show": wanted,
-        "segments": _segments(counted, wanted),
+        "address": address,
+        "segments": _segments(counted, wanted, address),
         "rows": len(page.rows),
         "body": ledger_body(page.rows, table),
-        "next": f"?{urlencode({'show': wanted, 'after': page.after})}#ledger" if page.after else "",
+        "next": f"{address}?{urlencode({'show': wanted, 'after': page.after})}#ledger" if page.after else "",
         "is_paged": "after" in request.GET,
     }
 
@@ -210,7 +213,7 @@ def _decided(one: ActionDecision, seen: Seen) -> Decided:
     return Decided(icon, tone, one.get_kind_display(), f"{one.decided_by_name}{proof}", when, one.comment)
 
 
-def _segments(counted: Progress, wanted: str) -> list[Segment]:
+def _segments(counted: Progress, wanted: str, address: str) -> list[Segment]:
     """All, and what there is any of."""
     counts = {
         "all": counted.total + counted.skipped,
@@ -223,7 +226,7 @@ def _segments(counted: Progress, wanted: str) -> list[Segment]:
         "skipped": counted.skipped,
     }
     return [
-        Segment(label, number(counts[key]), f"?show={key}#ledger", key == wanted)
+        Segment(label, number(counts[key]), f"{address}?show={key}#ledger", key == wanted)
         for key, (label, _) in SHOWN.items()
         if counts[key] or key in {"all", wanted}
     ]

@@ -68,7 +68,10 @@ class RollbackForm(ChosenForm):
     verb, all_name = "rollback", "all_accounts"
     nobody = "Tick the accounts to put back, or roll back all of them."
     reason = forms.CharField(
-        max_length=REASON_MAX, label="Why it is rolled back", widget=Textarea(rows=2, maxlength=REASON_MAX)
+        max_length=REASON_MAX,
+        label="Why it is rolled back",
+        error_messages={"required": "Say why it is rolled back: the second person decides on it."},
+        widget=Textarea(rows=2, maxlength=REASON_MAX),
     )
 
 
@@ -80,11 +83,13 @@ class SettleForm(ChosenForm):
     status = forms.ChoiceField(
         choices=[(status.value, RESULTS[status]) for status in BY_HAND],
         label="What became of it",
+        error_messages={"required": "Choose what became of it."},
         widget=forms.RadioSelect,
     )
     evidence = forms.CharField(
         max_length=EVIDENCE_MAX,
         label="What shows it",
+        error_messages={"required": "Write what shows it: what was seen, where, and when."},
         help_text="What was seen, where, and by whom.",
         widget=Textarea(rows=2, maxlength=EVIDENCE_MAX),
     )
@@ -110,6 +115,7 @@ class ReviewForm(RunForm):
     comment = forms.CharField(
         max_length=COMMENT_MAX,
         label="What you found",
+        error_messages={"required": "Write what you found: whether it was right, and what follows."},
         help_text="Whether it was right to begin without a second person, and what follows.",
         widget=Textarea(rows=3, maxlength=COMMENT_MAX),
     )
@@ -117,5 +123,6 @@ class ReviewForm(RunForm):
         strip=False,
         max_length=4096,
         label="Your own password",
+        error_messages={"required": "Enter your own password. It proves that it is you at this screen."},
         widget=forms.PasswordInput(attrs={"class": "input", "autocomplete": "current-password"}),
     )
