@@ -17,6 +17,9 @@ from runbooks.room.queries.need import Need
 from runbooks.room.queries.tally import Tally
 
 
+ACTIONS_AT_MOST = 8
+
+
 @dataclass(frozen=True, slots=True)
 class NeedGroup:
     title: str
@@ -35,7 +38,7 @@ def needs(incident: Incident, counted: Tally, actor: Actor, now: datetime) -> Ne
     due = due_steps(incident, actor, now)
     groups = []
     if acts := action_needs(incident, counted.actions, actor, now):
-        groups.append(NeedGroup("Actions", len(acts), acts))
+        groups.append(NeedGroup("Actions", len(acts), acts[:ACTIONS_AT_MOST]))
     if unsettled := _to_settle(incident, counted, actor):
         groups.append(NeedGroup("To settle", len(unsettled), unsettled))
     if ready := _ready(incident, counted.ready, actor):
