@@ -220,3 +220,10 @@ def test_progress_counts_statuses_verdicts_and_what_can_be_undone(locked: Action
     counted = progress_of(locked, timezone.now())
     assert (counted.good, counted.bad, counted.holds, counted.undoable) == (3, 2, 3, 3)
     assert counted.recent == 5
+
+
+def test_it_leads_to_its_entries_in_the_timeline(locked: Action, auditor: User, client_of: ClientOf) -> None:
+    client = client_of(auditor)
+    page = text_of(client, locked)
+    address = next(part.split('"')[0] for part in page.split('href="') if "/timeline/?q=" in part)
+    assert "read back, 5 of 5 accounts as asked" in client.get(address).text

@@ -16,7 +16,6 @@ from runbooks.room.queries.action_needs import action_needs
 from runbooks.room.queries.need import Need
 from runbooks.room.queries.tally import Tally
 
-
 ACTIONS_AT_MOST = 8
 
 
