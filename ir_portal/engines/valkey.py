@@ -69,6 +69,8 @@ def _answers() -> bool:
         return False
     try:
         with redis.Redis.from_url(redis_url(), socket_timeout=5, decode_responses=True) as client:
+            # Refused while it still reads its data, when it already answers questions about itself.
+            client.ping()
             shown: dict[str, str] = client.config_get("dir")
     except redis.RedisError:
         return False
