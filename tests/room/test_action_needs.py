@@ -106,9 +106,9 @@ def test_what_differs_is_said_in_words_until_it_is_put_back_or_acted_on_again(
 ) -> None:
     action = done(drafted(room, coordinator, accounts=accounts), coordinator, approver)
     change(action, 2, verdict="differs")
-    assert needs_of(coordinator, room) == ["Sign-in of 2 accounts is enabled again"]
+    assert needs_of(coordinator, room) == ["Sign-in of 2 accounts is still enabled"]
     change(action, 1, undone_at=timezone.now())
-    assert needs_of(coordinator, room) == ["Sign-in of 1 account is enabled again"]
+    assert needs_of(coordinator, room) == ["Sign-in of 1 account is still enabled"]
     done(drafted(room, coordinator, accounts=accounts), coordinator, approver)
     assert needs_of(coordinator, room) == []
 
@@ -119,7 +119,7 @@ def test_a_later_action_on_another_fact_does_not_hide_what_differs(
     action = done(drafted(room, coordinator, accounts=accounts), coordinator, approver)
     change(action, 1, verdict="differs")
     done(drafted(room, coordinator, kind="restrict_remote_access", accounts=accounts), coordinator, approver)
-    assert needs_of(coordinator, room) == ["Sign-in of 1 account is enabled again"]
+    assert needs_of(coordinator, room) == ["Sign-in of 1 account is still enabled"]
 
 
 def test_what_is_with_people_waits_for_who_settles(
@@ -157,7 +157,7 @@ def test_the_most_dangerous_stands_first(
     assert needs_of(approver, room) == [
         "Restrict remote access for 3 accounts: decide",
         "Disable sign-in failed for 1 account",
-        "Sign-in of 1 account is enabled again",
+        "Sign-in of 1 account is still enabled",
         "1 account of action 1 needs a person",
     ]
 

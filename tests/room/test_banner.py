@@ -66,6 +66,15 @@ def test_before_it_is_read_back_the_banner_says_so(room: Incident, asker: User, 
     assert main.endswith(", by what was answered, not read back.")
 
 
+def test_the_banner_leads_to_the_way_back_once_everyone_was_restricted(
+    room: Incident, asker: User, approver: User
+) -> None:
+    done(drafted(room, asker, RESTRICT, [make_affected(room)]), asker, approver)
+    assert banner(room).way_back == ""
+    action = lock_down(room, asker, approver)
+    assert banner(room).way_back == f"/incidents/{room.reference}/actions/{action.number}/stages/"
+
+
 def test_a_draft_restricts_nobody(room: Incident, asker: User) -> None:
     drafted(room, asker, RESTRICT, **for_everyone())
     assert restriction_of(room.pk) is None
@@ -98,10 +107,14 @@ def test_what_no_longer_holds_is_not_counted_and_said(room: Incident, asker: Use
     action.accounts.filter(position=1).update(verdict="differs")
     shown = banner(room)
     assert shown.main.startswith("Remote access is restricted for 3 of 4 accounts")
-    assert shown.rest.startswith("1 account open again.")
-    action.accounts.update(verdict="differs")
+    assert shown.rest.startswith("1 account is still open.")
+    action.accounts.filter(position=2).update(status="failed", verdict="")
     shown = banner(room)
-    assert (shown.tone, shown.main) == ("bad", "Remote access is open again for 4 accounts that were restricted.")
+    assert shown.main.startswith("Remote access is restricted for 2 of 4 accounts")
+    assert shown.rest.startswith("1 account is still open, 1 more failed.")
+    action.accounts.update(status="done", verdict="differs")
+    shown = banner(room)
+    assert (shown.tone, shown.main) == ("bad", "Remote access is still open for 4 accounts that should be restricted.")
 
 
 def test_two_actions_on_one_account_count_it_once(room: Incident, asker: User, approver: User) -> None:

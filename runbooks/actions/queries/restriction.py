@@ -9,7 +9,7 @@ from django.db import connection
 # The newest thing that was done to an account's remote access says whether the incident restricts it.
 NOW = """
 WITH newest AS (
-    SELECT DISTINCT ON (row.account_id) action.kind = 'restrict_remote_access' AS is_restricted, row.verdict,
+    SELECT DISTINCT ON (row.account_id) row.account_id, action.kind = 'restrict_remote_access' AS is_restricted, row.verdict,
         row.read_back_at, action.started_at, action.stage_id
     FROM runbooks_actionaccount row JOIN runbooks_action action ON action.id = row.action_id
     WHERE action.incident_id = %s AND action.kind IN ('restrict_remote_access', 'restore_remote_access')
@@ -25,10 +25,12 @@ SELECT count(*),
     (SELECT count(*) FROM runbooks_account WHERE gone_at IS NULL),
     min(started_at) FILTER (WHERE is_restricted),
     max(read_back_at) FILTER (WHERE is_restricted AND verdict = 'holds'),
-    EXISTS (
-        SELECT FROM runbooks_action WHERE incident_id = %s AND kind = 'restrict_remote_access' AND scope = 'everyone'
-            AND started_at IS NOT NULL
-    )
+    (SELECT count(DISTINCT row.account_id)
+        FROM runbooks_actionaccount row JOIN runbooks_action action ON action.id = row.action_id
+        WHERE action.incident_id = %s AND action.kind = 'restrict_remote_access' AND row.status = 'failed'
+            AND row.account_id NOT IN (SELECT account_id FROM newest)),
+    (SELECT max(number) FROM runbooks_action WHERE incident_id = %s AND kind = 'restrict_remote_access'
+        AND scope = 'everyone' AND started_at IS NOT NULL)
 FROM newest
 """
 
@@ -37,9 +39,10 @@ FROM newest
 class Restriction:
     """Accounts whose remote access this incident's actions changed, each counted once.
 
-    `holds` were read back as restricted, `differs` as open again, `unread` were said to be restricted and not read
-    back. `given_back` includes `in_stages`. `accounts` is the whole directory. `since` and `read_back_at` are None
-    where nothing is restricted, or nothing was read back.
+    `holds` were read back as restricted, `differs` as open, `unread` were said to be restricted and not read back.
+    `given_back` includes `in_stages`. `accounts` is the whole directory. `since` and `read_back_at` are None where
+    nothing is restricted, or nothing was read back. `failed` were asked for and never restricted. `lock_down` is the
+    number of the newest action on everyone; None where there was none.
     """
 
     holds: int
@@ -50,7 +53,8 @@ class Restriction:
     accounts: int
     since: datetime | None
     read_back_at: datetime | None
-    was_everyone: bool
+    failed: int
+    lock_down: int | None
 
     @property
     def said(self) -> int:
@@ -61,6 +65,6 @@ class Restriction:
 def restriction_of(incident_id: UUID) -> Restriction | None:
     """None where no action changed anybody's remote access. One query."""
     with connection.cursor() as cursor:
-        cursor.execute(NOW, [incident_id, incident_id])
+        cursor.execute(NOW, [incident_id] * 3)
         counted, *found = cursor.fetchone()
     return Restriction(*found) if counted else None

@@ -15,12 +15,12 @@ from runbooks.room.queries.need import Need
 Kind, Status = Action.Kind, Action.Status
 # What it means that the effect of such an action does not show: the accounts stand between.
 DIFFERS: Final = {
-    Kind.LOCK_ACCOUNT: ("Sign-in of", "is enabled again"),
-    Kind.UNLOCK_ACCOUNT: ("Sign-in of", "is disabled again"),
+    Kind.LOCK_ACCOUNT: ("Sign-in of", "is still enabled"),
+    Kind.UNLOCK_ACCOUNT: ("Sign-in of", "is still disabled"),
     Kind.END_SESSIONS: ("Sessions of", "were not ended"),
-    Kind.REQUIRE_PASSWORD_CHANGE: ("The required password change of", "is gone"),
-    Kind.RESTRICT_REMOTE_ACCESS: ("Remote access of", "is open again"),
-    Kind.RESTORE_REMOTE_ACCESS: ("Remote access of", "is restricted again"),
+    Kind.REQUIRE_PASSWORD_CHANGE: ("The required password change of", "is not there"),
+    Kind.RESTRICT_REMOTE_ACCESS: ("Remote access of", "is still open"),
+    Kind.RESTORE_REMOTE_ACCESS: ("Remote access of", "is still restricted"),
 }
 GOING_ON: Final = (Status.RUNNING, Status.PAUSED, Status.DONE_WITH_FAILURES)
 

@@ -26,6 +26,8 @@ class Banner:
     icon: str
     main: str
     rest: str
+    way_back: str = ""
+    """Address of the plan by which everyone comes back; empty where not everyone was restricted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,7 @@ def _banner(incident: Incident, counted: Counted, now: datetime) -> Banner:
     remote = counted.remote_access
     if remote is not None and remote.said:
         return _restricted(incident, remote, _beside(remote, counted), accounts, now)
-    if counted.restricted is not None and (remote is None or not remote.was_everyone):
+    if counted.restricted is not None and (remote is None or remote.lock_down is None):
         number_, since = counted.restricted
         when = clock(since, incident.zone, now)
         said = f"Remote access is restricted since {when}, said by step {number_}, not read back."
@@ -188,9 +190,12 @@ def _banner(incident: Incident, counted: Counted, now: datetime) -> Banner:
 
 def _restricted(incident: Incident, remote: Restriction, beside: str, accounts: str, now: datetime) -> Banner:
     """Of how many it was read back that they are restricted; where none was, what was answered."""
+    way_back = ""
+    if remote.lock_down is not None:
+        way_back = reverse("action_stages", args=[incident.reference, remote.lock_down])
     if not remote.holds and not remote.unread:
-        said = f"Remote access is open again for {plural(remote.differs, 'account')} that were restricted."
-        return Banner("bad", "warn", said, accounts)
+        said = f"Remote access is still open for {plural(remote.differs, 'account')} that should be restricted."
+        return Banner("bad", "warn", said, accounts, way_back)
     shown = number(remote.holds or remote.unread)
     said = f"Remote access is restricted for {shown} of {plural(remote.accounts, 'account')}"
     if remote.since is not None:
@@ -199,20 +204,23 @@ def _restricted(incident: Incident, remote: Restriction, beside: str, accounts: 
         said += ", by what was answered, not read back."
     else:
         said += f", read back {clock(remote.read_back_at, incident.zone, now)}."
-    return Banner("held", "lock", said, f"{beside} {accounts}".strip())
+    return Banner("held", "lock", said, f"{beside} {accounts}".strip(), way_back)
 
 
 def _beside(remote: Restriction, counted: Counted) -> str:
     """What the number of those restricted leaves out."""
     said = []
     if remote.differs:
-        said.append(f"{plural(remote.differs, 'account')} open again.")
+        failed = f", {number(remote.failed)} more failed" if remote.failed else ""
+        said.append(f"{plural(remote.differs, 'account is', 'accounts are')} still open{failed}.")
+    elif remote.failed:
+        said.append(f"{number(remote.failed)} failed.")
     if remote.unread and remote.holds:
         said.append(f"{number(remote.unread)} more not read back.")
     if remote.given_back:
         how = " in stages" if remote.in_stages == remote.given_back else ""
         said.append(f"{number(remote.given_back)} given back{how}.")
-    if counted.restricted is not None and not remote.was_everyone:
+    if counted.restricted is not None and remote.lock_down is None:
         said.append(f"Step {counted.restricted[0]} says that more are, not read back.")
     return " ".join(said)
 
