@@ -9,8 +9,8 @@ from django.db import connection
 # The newest thing that was done to an account's remote access says whether the incident restricts it.
 NOW = """
 WITH newest AS (
-    SELECT DISTINCT ON (row.account_id) row.account_id, action.kind = 'restrict_remote_access' AS is_restricted, row.verdict,
-        row.read_back_at, action.started_at, action.stage_id
+    SELECT DISTINCT ON (row.account_id) row.account_id, action.kind = 'restrict_remote_access' AS is_restricted,
+        row.verdict, row.read_back_at, action.started_at, action.stage_id
     FROM runbooks_actionaccount row JOIN runbooks_action action ON action.id = row.action_id
     WHERE action.incident_id = %s AND action.kind IN ('restrict_remote_access', 'restore_remote_access')
         AND row.status IN ('done', 'already')
