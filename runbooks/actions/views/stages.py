@@ -210,7 +210,8 @@ def _show(
     status: int = 200,
 ) -> HttpResponse:
     stages = stages_now(seen.action)
-    may = seen.may("request_action")
+    may, hindrance = seen.may("request_action"), _hindrance(stages)
+    rows = [_row(one, seen, may=may, hindrance=hindrance) for one in stages]
     is_open = seen.action.status not in (Action.Status.ROLLED_BACK,) and not (
         seen.action.status == Action.Status.CANCELLED and seen.action.started_at is None
     )
@@ -220,7 +221,9 @@ def _show(
         "now": seen.at,
         "tab": "actions",
         "action": seen.action,
-        "rows": [_row(one, seen, may=may) for one in stages],
+        "rows": rows,
+        "hindrance": hindrance,
+        "is_idle": not any(row.may_draft for row in rows),
         "summary": _summary(stages, seen.action),
         "formset": formset or (_formset(seen, stages) if may and is_open and not has_stage_run(seen.action) else None),
         "may": may,
@@ -275,14 +278,20 @@ def _summary(stages: Sequence[StageNow], action: Action) -> str:
     return said + (f", {number(held)} held back by the gate." if held else ".")
 
 
+def _hindrance(stages: Sequence[StageNow]) -> str:
+    """What keeps every stage waiting alike, such as a gap in the plan; empty where each has a reason of its own."""
+    said = {one.problem for one in stages}
+    return said.pop() if len(said) == 1 and len(stages) > 1 and not any(one.has_run for one in stages) else ""
+
+
 def _stopped_after(stages: Sequence[StageNow]) -> StageNow | None:
     """The stage whose stop rule keeps the next one waiting."""
     return next((before for before, one in pairwise(stages) if one.is_stopped), None)
 
 
-def _row(one: StageNow, seen: Seen, *, may: bool) -> Row:
+def _row(one: StageNow, seen: Seen, *, may: bool, hindrance: str) -> Row:
     stage = one.stage
-    icon, tone, state = _state(one)
+    icon, tone, state = ("lock", "", "Not open yet") if hindrance else _state(one)
     held: dict[str, int] = {}
     for why in one.held.values():
         held[why] = held.get(why, 0) + 1
