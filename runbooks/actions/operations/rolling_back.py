@@ -5,7 +5,6 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
 
 from runbooks.access.permissions import Actor
 from runbooks.actions.connecting import connection_of
@@ -13,7 +12,7 @@ from runbooks.actions.models import Action, ActionAccount, ActionExclusion
 from runbooks.actions.operations.drafting import BadActionError, new_action
 from runbooks.actions.operations.locking import lock_action, only_while
 from runbooks.actions.operations.resolving import Left, Target
-from runbooks.actions.queries.superseded import not_superseded
+from runbooks.actions.queries.superseded import on_the_way_back, overtaken
 from runbooks.connectors.base import Action as Verb
 from runbooks.connectors.base import Capabilities
 
@@ -88,24 +87,18 @@ def way_back(first: Action, row_ids: Collection[int] | None = None) -> tuple[lis
     """
     rows = ActionAccount.objects.filter(
         action=first, status__in=TO_UNDO, undone_at__isnull=True, before__isnull=False
-    ).annotate(is_current=not_superseded(first), is_on_the_way=_on_the_way(first))
+    ).order_by("position")
     if row_ids is not None:
         rows = rows.filter(pk__in=row_ids)
+    changed_later, on_the_way = overtaken(first), on_the_way_back(first)
     targets, left = [], []
-    for row in rows.filter(is_on_the_way=False).order_by("position"):
+    for row in rows:
+        if row.account_id in on_the_way:
+            continue
         targets.append(
             Target(row.account_id, row.login, row.external_id, row.mail, row.affected_account_id, row.position)
         )
-        if not row.is_current:
+        if row.account_id in changed_later:
             why = "A later action changed it: roll that back first, or take it in knowingly"
             left.append(Left(row.account_id, row.login, ActionExclusion.Kind.LATER, why))
     return targets, left
-
-
-def _on_the_way(first: Action) -> Exists:
-    open_ = ActionAccount.objects.filter(
-        account=OuterRef("account"),
-        action__undoes=first,
-        action__status__in=[Status.DRAFT, Status.AWAITING_APPROVAL, Status.APPROVED, Status.RUNNING, Status.PAUSED],
-    )
-    return Exists(open_)

@@ -15,7 +15,7 @@ from runbooks.actions.operations.leasing import Lease, held_with_incident, lease
 from runbooks.actions.operations.ledger import before_facts, plain_facts, write_read_back
 from runbooks.actions.operations.locking import action_entry, move
 from runbooks.actions.operations.running import Clock
-from runbooks.actions.queries.superseded import not_superseded
+from runbooks.actions.queries.superseded import overtaken
 from runbooks.actions.verbs import PROVEN_BY, holds, meaning, words
 from runbooks.affected_accounts.models import FactKind
 from runbooks.affected_accounts.operations.read_back import REMOTE_ACCESS, ReadBack, take_read_backs
@@ -67,20 +67,23 @@ def _may_verify(incident: Incident, action: Action, at: datetime) -> bool:
 
 
 def _read_all(lease: Lease, action: Action, connector: Connector, clock: Clock) -> Counts:
-    counts, after = Counts(), 0
+    counts, after, changed_later = Counts(), 0, overtaken(action)
     while rows := _chunk(action, after):
-        states = connector.read([AccountRef(row.login, row.external_id, row.mail) for row in rows])
-        _store(lease, rows, states, counts, clock())
         after = rows[-1].position
+        ours = [row for row in rows if row.account_id not in changed_later]
+        states = connector.read([AccountRef(row.login, row.external_id, row.mail) for row in ours])
+        _store(lease, ours, states, counts, clock())
     return counts
 
 
 def _chunk(action: Action, after: int) -> list[Row]:
-    """Rows whose effect must still show: done, not undone, and not overtaken by a later action."""
+    """Rows whose effect must still show, but for those that a later action has overtaken."""
     rows = Row.objects.filter(
-        not_superseded(action), action=action, position__gt=after, undone_at__isnull=True,
+        action=action,
+        position__gt=after,
+        undone_at__isnull=True,
         status__in=[Row.Status.DONE, Row.Status.ALREADY],
-    )  # fmt: skip
+    )
     return list(rows.order_by("position")[:CHUNK])
 
 

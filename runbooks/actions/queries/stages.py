@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef
+from django.db.models import Count
 
 from runbooks.actions.models import Action, ActionAccount, RestorationStage
-from runbooks.actions.queries.superseded import OF_EFFECT, not_superseded
+from runbooks.actions.queries.superseded import OF_EFFECT, on_the_way_back, overtaken
 from runbooks.affected_accounts.models import AffectedAccount, State, StateChange
 from runbooks.affected_accounts.transitions import BACK_IN_USE
 from runbooks.presentation import plural
@@ -170,12 +170,13 @@ def _candidates(lock_down: Action) -> list[Candidate]:
     columns = ("id", "account_id", "login", "account__department")
     if lock_down.started_at is None:
         return [Candidate(*row) for row in rows.values_list(*columns)]
-    on_the_way = ActionAccount.objects.filter(
-        account=OuterRef("account"), action__undoes=lock_down, action__status__in=OPEN
-    )
-    rows = rows.filter(~Exists(on_the_way), status__in=OF_EFFECT, undone_at__isnull=True, before__isnull=False)
-    found = rows.annotate(is_current=not_superseded(lock_down)).values_list(*columns, "is_current")
-    return [Candidate(*row) for row in found]
+    changed_later, on_the_way = overtaken(lock_down), on_the_way_back(lock_down)
+    rows = rows.filter(status__in=OF_EFFECT, undone_at__isnull=True, before__isnull=False)
+    return [
+        Candidate(row_id, account_id, login, department, account_id not in changed_later)
+        for row_id, account_id, login, department in rows.values_list(*columns)
+        if account_id not in on_the_way
+    ]
 
 
 def _taken(lock_down: Action) -> dict[int, tuple[int, int]]:
