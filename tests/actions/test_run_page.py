@@ -145,6 +145,38 @@ def test_what_differs_is_said_before_anything_else_is(locked: Action, asker: Use
     assert page.split("<tbody>")[1].count("Differs: enabled") == 2
 
 
+def test_a_ledger_opens_with_what_is_not_as_asked_for_once_nothing_is_sent(
+    locked: Action, asker: User, client_of: ClientOf
+) -> None:
+    change(locked, 1, status="failed", verdict="")
+    assert text_of(client_of(asker), locked, "?show=all").count("<tr><td") == 5
+    Action.objects.filter(pk=locked.pk).update(status="done_with_failures")
+    only_failed = text_of(client_of(asker), locked)
+    assert only_failed.count("<tr><td") == 1
+    assert "Not as asked" not in only_failed
+    change(locked, 3, verdict="differs", read_back={"locked": False})
+    change(locked, 1, verdict="")
+    both = text_of(client_of(asker), locked)
+    assert both.count("<tr><td") == 3
+    assert ' aria-current="true">Not as asked 3' in both
+    Action.objects.filter(pk=locked.pk).update(status="running", finished_at=None)
+    assert text_of(client_of(asker), locked).count("<tr><td") == 5
+
+
+def test_one_account_is_found_among_thousands_by_its_name(locked: Action, asker: User, client_of: ClientOf) -> None:
+    row = locked.accounts.get(position=3)
+    found = text_of(client_of(asker), locked, f"?q={row.login.upper()}")
+    assert found.count("<tr><td") == 1
+    assert row.login in found.split("<tbody>")[1]
+    assert "has “nobody-like-this” in its name" in text_of(client_of(asker), locked, "?q=nobody-like-this")
+
+
+def test_what_differs_is_asked_for_again_from_the_accounts(locked: Action, asker: User, client_of: ClientOf) -> None:
+    change(locked, 2, verdict="differs", read_back={"locked": False})
+    again = f'href="/incidents/{locked.incident.reference}/accounts/?differs=1"'
+    assert again in text_of(client_of(asker), locked)
+
+
 def test_a_row_put_back_names_the_action_that_did(locked: Action, asker: User, client_of: ClientOf) -> None:
     change(locked, 1, undone_at=timezone.now(), undone_by=locked)
     assert f'Put back <span class="muted">by action {locked.number}</span>' in text_of(client_of(asker), locked)

@@ -9,17 +9,19 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from runbooks.actions.models import Action, ActionAccount
+from runbooks.actions.queries.progress import AMISS, DIFFERS
 
-Status, Verdict = ActionAccount.Status, ActionAccount.Verdict
+Status = ActionAccount.Status
 PAGE: Final = 100
 # What the ledger is narrowed to, by the name in its address.
 SHOWN: Final[Mapping[str, tuple[str, Q]]] = {
     "all": ("All", Q()),
+    "amiss": ("Not as asked", AMISS),
     "failed": ("Failed", Q(status=Status.FAILED)),
     "unknown": ("Not known", Q(status=Status.UNKNOWN)),
     "pending": ("With people", Q(status=Status.PENDING)),
     "waiting": ("Waiting", Q(status__in=[Status.WAITING, Status.SENDING])),
-    "differs": ("Differs", Q(verdict=Verdict.DIFFERS, undone_at__isnull=True)),
+    "differs": ("Differs", DIFFERS),
     "done": ("Done", Q(status__in=[Status.DONE, Status.ALREADY])),
     "skipped": ("Left out", Q(status=Status.SKIPPED)),
 }
@@ -76,9 +78,11 @@ class LedgerPage:
     after: int
 
 
-def ledger_page(action_id: UUID, show: str = "all", *, after: int = 0) -> LedgerPage:
-    """One query."""
+def ledger_page(action_id: UUID, show: str = "all", *, after: int = 0, sought: str = "") -> LedgerPage:
+    """Narrowed to those whose login or holder has `sought` in it. One query."""
     rows = _rows(action_id).filter(SHOWN[show][1], position__gt=after)
+    if sought:
+        rows = rows.filter(Q(login__icontains=sought) | Q(account__display_name__icontains=sought))
     found = [LedgerRow(*row) for row in rows.values_list(*COLUMNS)[: PAGE + 1]]
     return LedgerPage(found[:PAGE], found[PAGE - 1].position if len(found) > PAGE else 0)
 

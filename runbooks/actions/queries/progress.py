@@ -10,6 +10,8 @@ from django.db.models import Count, Q
 from runbooks.actions.models import Action, ActionAccount
 
 Status, Verdict = ActionAccount.Status, ActionAccount.Verdict
+DIFFERS = Q(verdict=Verdict.DIFFERS, undone_at__isnull=True)
+AMISS = Q(status__in=[Status.FAILED, Status.UNKNOWN]) | DIFFERS
 RATE_OVER = timedelta(minutes=1)
 
 
@@ -17,7 +19,8 @@ RATE_OVER = timedelta(minutes=1)
 class Progress:
     """Accounts of an action by status, and how the last read-back found those that it changed.
 
-    `recent` were answered in the last minute, by whoever; `undoable` have a before-value to go back to.
+    `recent` were answered in the last minute, by whoever; `undoable` have a before-value to go back to; `amiss` failed,
+    are not known, or differ.
     """
 
     waiting: int = 0
@@ -33,6 +36,7 @@ class Progress:
     unreadable: int = 0
     undone: int = 0
     undoable: int = 0
+    amiss: int = 0
     recent: int = 0
 
     @property
@@ -81,12 +85,13 @@ class Progress:
 COUNTED = {
     **{str(status): Q(status=status) for status in Status},
     "holds": Q(verdict=Verdict.HOLDS),
-    "differs": Q(verdict=Verdict.DIFFERS, undone_at__isnull=True),
+    "differs": DIFFERS,
     "unreadable": Q(verdict=Verdict.UNREADABLE),
     "undone": Q(undone_at__isnull=False),
     "undoable": Q(
         status__in=[Status.DONE, Status.ALREADY, Status.UNKNOWN], undone_at__isnull=True, before__isnull=False
     ),
+    "amiss": AMISS,
 }
 
 

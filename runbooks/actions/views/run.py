@@ -24,7 +24,7 @@ from runbooks.presentation import clock, full_clock, number, span
 
 Status = Action.Status
 FORMS = (PauseForm, RollbackForm, SettleForm, ReviewForm)
-GREATEST = 2**31 - 1
+GREATEST, SOUGHT_MAX = 2**31 - 1, 200
 ENDED = (Status.DONE, Status.DONE_WITH_FAILURES, Status.CANCELLED)
 DECISION_MARKS = {
     ActionDecision.Kind.APPROVED: ("two", "good"),
@@ -101,6 +101,7 @@ def show(request: PortalRequest, seen: Seen, *, status: int = 200) -> HttpRespon
         "offers": offers,
         "may_choose": seen.may("settle_action") or seen.may("request_action"),
         "cannot_undo": _cannot_undo(action, counted),
+        "act_again": _act_again(seen),
         "is_unreviewed": _is_unreviewed(action, decisions),
         "refused": seen.refused,
         "forms": {form.verb: seen.form(form.verb) or form(seen=seen) for form in FORMS},
@@ -126,19 +127,25 @@ def _record(seen: Seen, counted: Progress, decisions: list[ActionDecision]) -> d
 
 
 def _ledger(request: PortalRequest, seen: Seen, counted: Progress, *, choosable: bool) -> dict[str, object]:
-    wanted = request.GET.get("show", "all")
+    sought = request.GET.get("q", "").replace("\0", "").strip()[:SOUGHT_MAX]
+    # A form that was refused comes back among the rows that were ticked for it.
+    is_plain = not sought and request.method != "POST"
+    wanted = request.GET.get("show", "") or (_worth_seeing(seen.action, counted) if is_plain else "all")
     wanted = wanted if wanted in SHOWN else "all"
-    page = ledger_page(seen.action.pk, wanted, after=_position(request.GET.get("after", "")))
+    page = ledger_page(seen.action.pk, wanted, after=_position(request.GET.get("after", "")), sought=sought)
     before = before_of_first(seen.action, page.rows)
     address = reverse("action", args=[seen.incident.reference, seen.action.number])
     table = Table(seen.incident, seen.action, seen.at, before, choosable, _ticked(request))
+    kept = urlencode({"show": wanted, **({"q": sought} if sought else {})})
     return {
         "show": wanted,
+        "sought": sought,
         "address": address,
         "segments": _segments(counted, wanted, address),
         "rows": len(page.rows),
         "body": ledger_body(page.rows, table),
-        "next": f"{address}?{urlencode({'show': wanted, 'after': page.after})}#ledger" if page.after else "",
+        "next": f"{address}?{kept}&after={page.after}#ledger" if page.after else "",
+        "first": f"{address}?{kept}#ledger",
         "is_paged": "after" in request.GET,
     }
 
@@ -169,6 +176,16 @@ def _cannot_undo(action: Action, counted: Progress) -> str:
     if action.status in ENDED and counted.good and not MEANINGS[action.kind].undone:
         return MEANINGS[action.kind].undoing
     return ""
+
+
+def _act_again(seen: Seen) -> str:
+    """Where to ask anew for those that differ: the accounts page has them, for everyone it is the form. May be empty."""
+    action, reference = seen.action, seen.incident.reference
+    if not seen.may("request_action") or action.undoes_id is not None:
+        return ""
+    if action.scope == Action.Scope.EVERYONE:
+        return f"{reverse('action_new', args=[reference])}?{urlencode({'everyone': '1', 'kind': action.kind})}"
+    return f"{reverse('accounts', args=[reference])}?differs=1"
 
 
 def _job(seen: Seen, counted: Progress) -> Job:
@@ -217,6 +234,7 @@ def _segments(counted: Progress, wanted: str, address: str) -> list[Segment]:
     """All, and what there is any of."""
     counts = {
         "all": counted.total + counted.skipped,
+        "amiss": counted.amiss if _kinds_amiss(counted) > 1 else 0,
         "failed": counted.failed,
         "unknown": counted.unknown,
         "pending": counted.pending,
@@ -230,6 +248,19 @@ def _segments(counted: Progress, wanted: str, address: str) -> list[Segment]:
         for key, (label, _) in SHOWN.items()
         if counts[key] or key in {"all", wanted}
     ]
+
+
+def _kinds_amiss(counted: Progress) -> int:
+    return sum(count > 0 for count in (counted.failed, counted.unknown, counted.differs))
+
+
+def _worth_seeing(action: Action, counted: Progress) -> str:
+    """What the ledger opens with: once nothing is being sent, what is not as it was asked for."""
+    if action.status in {Status.APPROVED, Status.RUNNING} or not counted.amiss:
+        return "all"
+    if _kinds_amiss(counted) > 1:
+        return "amiss"
+    return "failed" if counted.failed else "unknown" if counted.unknown else "differs"
 
 
 def _ticked(request: PortalRequest) -> frozenset[int]:

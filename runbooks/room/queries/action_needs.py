@@ -67,7 +67,7 @@ def _stopped(line: Attention, address: str) -> Need:
 def _failed(line: Attention, address: str) -> Need:
     title = f"{line.title} failed for {plural(line.failed, 'account')}"
     return Need(
-        "fail", "bad", title, f"{address}?show=failed", f"Action {line.number}. Only they are retried.", "Retry"
+        "fail", "bad", title, f"{address}?show=failed", f"Action {line.number}. See why, then retry only them.", "Show"
     )
 
 
