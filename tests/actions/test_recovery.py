@@ -22,7 +22,7 @@ from runbooks.connectors.base import Action as Verb
 from runbooks.incidents.models import Incident
 from runbooks.timeline.models import TimelineEvent
 from tests.actions.acting import LOCK, approved, carried_out, drafted, requested, statuses
-from tests.factories import make_affected, make_incident
+from tests.factories import make_account, make_affected, make_incident
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("steady")]
 SESSIONS, CHANGE = Action.Kind.END_SESSIONS, Action.Kind.REQUIRE_PASSWORD_CHANGE
@@ -35,7 +35,9 @@ def incident(asker: User, approver: User) -> Incident:
 
 @pytest.fixture
 def accounts(incident: Incident) -> list[AffectedAccount]:
-    return [make_affected(incident, tier="A", state="compromised") for _ in range(3)]
+    """Of names that the simulated directory has not locked by chance."""
+    holders = [make_account(login=f"holder{number}@parliament.example") for number in range(3)]
+    return [make_affected(incident, holder, tier="A", state="compromised") for holder in holders]
 
 
 def begun(action: Action, asker: User, approver: User) -> Action:

@@ -277,5 +277,5 @@ def test_the_queries_of_the_plan_do_not_grow(
         action = lock_down(room, asker)
         planned(action, asker, REST)
         done(action, asker, approver)
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(8):
             stages_now(action)
