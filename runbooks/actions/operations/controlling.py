@@ -7,7 +7,7 @@ from django.db import transaction
 
 from runbooks.access.permissions import Actor
 from runbooks.actions.models import Action, ActionAccount
-from runbooks.actions.operations.finishing import BROKEN
+from runbooks.actions.operations.finishing import BROKEN, mark_undone
 from runbooks.actions.operations.locking import WrongStatusError, action_entry, lock_action, move, only_while
 from runbooks.background import wake
 from runbooks.presentation import plural
@@ -15,6 +15,7 @@ from runbooks.timeline.models import Lane
 from runbooks.timeline.operations import record
 
 Status, RowStatus = Action.Status, ActionAccount.Status
+HANDED_OVER = "Others had it in hand when the action was cancelled. Check that nobody did it all the same."
 
 
 @transaction.atomic
@@ -34,7 +35,7 @@ def resume(*, action_id: UUID, actor: Actor, at: datetime) -> Action:
     """Go on where it stopped."""
     incident, action = lock_action(action_id, actor, "control_action")
     only_while(action, Status.PAUSED)
-    _go_on(action, at)
+    _go_on(action)
     record(incident, action_entry(action, "resumed", "resumed", lane=Lane.DECISION), actor=actor, at=at)
     return action
 
@@ -48,7 +49,7 @@ def retry_failed(*, action_id: UUID, actor: Actor, at: datetime) -> Action:
     count = failed.update(status=RowStatus.WAITING, attempts=0, retry_at=None, message="")
     if not count:
         raise WrongStatusError("No account failed. Those of which nothing is known are settled by hand, one by one.")
-    _go_on(action, at)
+    _go_on(action)
     said = f"{plural(count, 'failed account')} tried again"
     record(incident, action_entry(action, "retried", said, {"accounts": count}, lane=Lane.DECISION), actor=actor, at=at)
     return action
@@ -60,7 +61,8 @@ def cancel_rest(*, action_id: UUID, actor: Actor, at: datetime) -> Action:
     incident, action = lock_action(action_id, actor, "control_action", even_over=True)
     only_while(action, Status.APPROVED, Status.RUNNING, Status.PAUSED)
     rows = ActionAccount.objects.filter(action=action)
-    count = rows.filter(status__in=[RowStatus.WAITING, RowStatus.PENDING]).update(status=RowStatus.SKIPPED)
+    handed_over = rows.filter(status=RowStatus.PENDING).update(status=RowStatus.SKIPPED, message=HANDED_OVER)
+    count = handed_over + rows.filter(status=RowStatus.WAITING).update(status=RowStatus.SKIPPED)
     # What a worker holds at this moment may have left already.
     rows.filter(status=RowStatus.SENDING).update(
         status=RowStatus.UNKNOWN, message="It was being sent when the action was cancelled. Check the account."
@@ -74,14 +76,17 @@ def cancel_rest(*, action_id: UUID, actor: Actor, at: datetime) -> Action:
         token=None,
         verify_at=at if has_effect else None,
     )
+    mark_undone(action, at)
     said = f"cancelled, {plural(count, 'account')} left alone"
+    said += f", {handed_over} of which others had in hand already" if handed_over else ""
     record(
         incident, action_entry(action, "cancelled", said, {"accounts": count}, lane=Lane.DECISION), actor=actor, at=at
     )
     return action
 
 
-def _go_on(action: Action, at: datetime) -> None:
-    begun = action.started_at or at
-    move(action, status=Status.RUNNING, started_at=begun, paused_because="", not_before=None, finished_at=None)
+def _go_on(action: Action) -> None:
+    """What was paused before it began is only approved again: it begins as any, once what was approved is checked."""
+    status = Status.APPROVED if action.started_at is None else Status.RUNNING
+    move(action, status=status, paused_because="", not_before=None, finished_at=None)
     wake("actions.run", action_id=str(action.pk))

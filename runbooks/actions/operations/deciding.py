@@ -207,11 +207,23 @@ def withdraw(*, action_id: UUID, actor: Actor, at: datetime) -> Action:
 
 
 def void_before_start(incident: Incident, action: Action, at: datetime) -> bool:
-    """Whether what was approved is no longer what would run; the approval is taken off then. Both are locked."""
-    if digest_of(action) == action.digest:
+    """Whether what was approved is no longer what would run; the approval is taken off then. Both are locked.
+
+    Nor does it begin long after: whoever decided at night did not decide on what a worker finds on Monday.
+    """
+    if digest_of(action) != action.digest:
+        why = "its parameters or list changed after the approval"
+    elif action.needs_approval and _is_stale(action, at):
+        why = f"it had not begun {settings.APPROVAL_MINUTES} minutes after it was decided on"
+    else:
         return False
-    _void(incident, action, "its parameters or list changed after the approval", PORTAL, at)
+    _void(incident, action, why, PORTAL, at)
     return True
+
+
+def _is_stale(action: Action, at: datetime) -> bool:
+    decided_at = action.approved_at or action.requested_at
+    return decided_at is None or at - decided_at > timedelta(minutes=settings.APPROVAL_MINUTES)
 
 
 def _void(incident: Incident, action: Action, why: str, actor: Actor, at: datetime) -> Action:

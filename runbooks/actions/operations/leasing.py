@@ -75,7 +75,7 @@ def held_with_incident(lease: Lease) -> tuple[Incident, Action]:
 
 
 def _locked(action_id: UUID) -> Action:
-    return Action.objects.select_for_update(of=("self",)).select_related("undoes", "step").get(pk=action_id)
+    return Action.objects.select_for_update(of=("self",)).select_related("undoes", "step", "incident").get(pk=action_id)
 
 
 def _try_lock(action_id: UUID) -> bool:

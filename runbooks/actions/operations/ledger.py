@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
 
 from runbooks.actions.models import Action, ActionAccount
-from runbooks.connectors.base import AccountState
+from runbooks.connectors.base import AccountState, Values
 
 # What was stored before the first try stays: a second read would find our own work.
 MARK_SENDING = """
@@ -22,9 +22,9 @@ FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS new (id, before, facts) WHE
 SETTLE = """
 UPDATE runbooks_actionaccount AS row SET
     status = new.status, answered_at = %s, answered_by = %s, message = new.message, is_permanent = new.is_permanent,
-    retry_at = new.retry_at
-FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::boolean[], %s::timestamptz[])
-    AS new (id, status, message, is_permanent, retry_at) WHERE row.id = new.id
+    retry_at = new.retry_at, before = COALESCE(row.before, new.before::jsonb)
+FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::boolean[], %s::timestamptz[], %s::text[])
+    AS new (id, status, message, is_permanent, retry_at, before) WHERE row.id = new.id
 """
 READ_BACK = """
 UPDATE runbooks_actionaccount AS row SET verdict = new.verdict, read_back = new.facts::jsonb, read_back_at = %s
@@ -35,13 +35,17 @@ MESSAGE_MAX = 1000
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of a row: its new status, and the sentence that says why."""
+    """What became of a row: its new status, and the sentence that says why.
+
+    `before` are before-values that came with the answer: they count where none could be read beforehand.
+    """
 
     row: ActionAccount
     status: ActionAccount.Status
     message: str = ""
     is_permanent: bool = False
     retry_at: datetime | None = None
+    before: Values = field(default_factory=dict)
 
 
 def mark_sending(rows: Sequence[ActionAccount], states: Mapping[int, AccountState], at: datetime) -> None:
@@ -63,6 +67,7 @@ def settle_rows(settled: Sequence[Settled], *, by: str, at: datetime) -> None:
             [one.message[:MESSAGE_MAX] for one in settled],
             [one.is_permanent for one in settled],
             [one.retry_at for one in settled],
+            [_json(dict(one.before)) if one.before else None for one in settled],
         ],
     )
 

@@ -9,18 +9,21 @@ from django.db import transaction
 from runbooks.access.permissions import PORTAL
 from runbooks.actions.connecting import connection_of
 from runbooks.actions.models import Action, ActionAccount
+from runbooks.actions.operations.asking import read
 from runbooks.actions.operations.leasing import Lease, held, held_with_incident, leased
 from runbooks.actions.operations.ledger import before_facts, plain_facts
 from runbooks.actions.operations.locking import action_entry
 from runbooks.actions.operations.running import Clock
 from runbooks.actions.verbs import holds, is_so
-from runbooks.connectors.base import AccountRef, AccountState, ConnectorError
+from runbooks.connectors.base import AccountState, ConnectorError
 from runbooks.errors import DomainError
 from runbooks.incidents.models import Incident
+from runbooks.incidents.operations import lock
 from runbooks.presentation import plural
 from runbooks.timeline.operations import record
 
 CHUNK = 1000
+UNEXPECTED = "An unexpected error, which the worker's log tells. Make the list again to read it again."
 
 
 def preview(*, action_id: UUID, clock: Clock) -> None:
@@ -34,12 +37,11 @@ def preview(*, action_id: UUID, clock: Clock) -> None:
             with connection_of(action) as connector:
                 after = 0
                 while rows := _chunk(action, after):
-                    states = connector.read([AccountRef(row.login, row.external_id, row.mail) for row in rows])
-                    _store(lease, action, rows, states)
+                    _store(lease, action, rows, read(connector, rows))
                     after = rows[-1].position
         except (ConnectorError, DomainError) as error:
             problem = str(error)
-        _close(lease, problem, clock())
+        _close(lease, action.version, problem, clock())
 
 
 def _may_preview(incident: Incident, action: Action, at: datetime) -> bool:
@@ -68,10 +70,26 @@ def _store(lease: Lease, action: Action, rows: Sequence[ActionAccount], states: 
 
 
 @transaction.atomic
-def _close(lease: Lease, problem: str, at: datetime) -> None:
+def _close(lease: Lease, version: int, problem: str, at: datetime) -> None:
     incident, action = held_with_incident(lease)
-    if action.status != Action.Status.DRAFT:
+    # A list that was changed meanwhile is read again, from its beginning.
+    if action.status == Action.Status.DRAFT and action.version == version:
+        _end(incident, action, problem, at)
+
+
+@transaction.atomic
+def give_up(*, action_id: UUID, at: datetime) -> None:
+    """End a preview of which nobody knows why it failed: begun again every few seconds, it would fail as often."""
+    incident_id = Action.objects.filter(pk=action_id).values_list("incident_id", flat=True).first()
+    if incident_id is None:
         return
+    incident = lock(incident_id)
+    action = Action.objects.select_for_update(of=("self",)).select_related("undoes", "step").get(pk=action_id)
+    if _may_preview(incident, action, at):
+        _end(incident, action, UNEXPECTED, at)
+
+
+def _end(incident: Incident, action: Action, problem: str, at: datetime) -> None:
     # Not a new version: a form that was opened meanwhile is about the same list.
     action.previewed_at, action.preview_problem = at, problem[:400]
     action.save(update_fields=["previewed_at", "preview_problem"])

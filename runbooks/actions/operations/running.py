@@ -13,18 +13,18 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Min, Q
+from django.db.models import F, Min, Q
 
 from runbooks.actions.connecting import connection_of
 from runbooks.actions.models import Action, ActionAccount
+from runbooks.actions.operations.asking import check_order, read, ref, somebody_else
 from runbooks.actions.operations.deciding import void_before_start
-from runbooks.actions.operations.finishing import finish, pause_run, start_run
+from runbooks.actions.operations.finishing import finish, halt, pause_run, start_run
 from runbooks.actions.operations.leasing import Lease, LeaseLostError, held, held_with_incident, leased
 from runbooks.actions.operations.ledger import Settled, mark_sending, plain_facts, settle_rows
 from runbooks.actions.operations.saying import say
 from runbooks.actions.verbs import holds, meaning, verb
 from runbooks.connectors.base import (
-    AccountRef,
     AccountState,
     ActionResult,
     Capabilities,
@@ -35,6 +35,7 @@ from runbooks.connectors.base import (
 )
 from runbooks.errors import DomainError
 from runbooks.incidents.models import Incident
+from runbooks.incidents.operations import IncidentOverError
 
 Row = ActionAccount
 Status = ActionAccount.Status
@@ -45,6 +46,8 @@ PATIENCE = timedelta(seconds=10)
 ATTEMPTS, REFUSALS = 5, 8
 FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
 FOUND_DONE = "The answer was lost. Read back, it is so."
+CLOSED = "The incident is over. Reopen it, then resume what should still be done."
+ANOTHER = "The directory has another login or identifier for it since this was approved. Ask for it by a new action."
 NOT_KNOWN = "The worker stopped while this was being sent. Check the account, then retry or settle it by hand."
 
 Clock = Callable[[], datetime]
@@ -59,6 +62,7 @@ class Run:
     clock: Clock
     patience: Callable[[float], None]
     refusals: int = 0
+    failed_in_a_row: int = 0
     may_send_at: datetime | None = None
 
 
@@ -81,7 +85,10 @@ def run(*, action_id: UUID, clock: Clock, patience: Callable[[float], None] = ti
 def _may_run(incident: Incident, action: Action, at: datetime) -> bool:
     if action.status == Action.Status.APPROVED and not incident.is_over:
         return not void_before_start(incident, action, at) and start_run(incident, action, at)
-    return action.status == Action.Status.RUNNING and not incident.is_over
+    if action.status == Action.Status.RUNNING and incident.is_over:
+        # Reopening an incident must not set off by itself what was forgotten in it.
+        halt(incident, action, CLOSED, at)
+    return action.status == Action.Status.RUNNING
 
 
 def _batch(turn: Run) -> bool:
@@ -93,19 +100,18 @@ def _batch(turn: Run) -> bool:
     if not rows:
         return _nothing_left(turn, action)
     try:
-        states = turn.connector.read([_ref(row) for row in rows])
-        found = {row.pk: state for row, state in zip(rows, states, strict=True)}
-        recovered, to_send = _sort(action, rows, found, turn.connector.capabilities)
+        moved, ours = _sort_by_holder(rows)
+        states = read(turn.connector, ours)
+        found = {row.pk: state for row, state in zip(ours, states, strict=True)}
+        recovered, to_send = _sort(action, ours, found, turn.connector.capabilities)
         _mark(turn, to_send, found)
         results = _act(turn, action, to_send)
     except ConnectorError as error:
         return _refused(turn, rows, error)
     turn.refusals = 0
     _keep_rate(turn, results)
-    settled = recovered + [
-        _settled(action, row, result, turn.clock()) for row, result in zip(to_send, results, strict=True)
-    ]
-    return _store(turn, settled)
+    answered = [_settled(action, row, result, turn.clock()) for row, result in zip(to_send, results, strict=True)]
+    return _store(turn, moved + recovered + answered)
 
 
 @transaction.atomic
@@ -113,6 +119,8 @@ def _renewed(turn: Run) -> Action:
     action = held(turn.lease)
     if action.status != Action.Status.RUNNING:
         raise LeaseLostError
+    if action.incident.is_over:
+        raise IncidentOverError(CLOSED)
     return action
 
 
@@ -124,8 +132,17 @@ def _next_rows(action: Action, turn: Run) -> list[Row]:
     return list(rows.order_by("position")[:size])
 
 
-def _ref(row: Row) -> AccountRef:
-    return AccountRef(row.login, row.external_id, row.mail)
+def _sort_by_holder(rows: Sequence[Row]) -> tuple[list[Settled], list[Row]]:
+    """Rows that may be about somebody else by now, which are not touched, and the others."""
+    others = somebody_else(rows)
+    moved = [
+        Settled(row, Status.FAILED, ANOTHER, is_permanent=True)
+        if row.status == Status.WAITING
+        else Settled(row, Status.UNKNOWN, NOT_KNOWN)
+        for row in rows
+        if row.pk in others
+    ]
+    return moved, [row for row in rows if row.pk not in others]
 
 
 def _sort(
@@ -163,9 +180,12 @@ def _mark(turn: Run, rows: Sequence[Row], found: Mapping[int, AccountState]) -> 
 def _act(turn: Run, action: Action, rows: Sequence[Row]) -> list[ActionResult]:
     if not rows:
         return []
+    refs = [ref(row) for row in rows]
     if action.kind == Action.Kind.READ_STATE:
-        return [ActionResult(_ref(row), Outcome.OK) for row in rows]
-    return turn.connector.act(verb(action), [_ref(row) for row in rows], _key(action, rows), _values(action, rows))
+        return [ActionResult(one, Outcome.OK) for one in refs]
+    results = turn.connector.act(verb(action), refs, _key(action, rows), _values(action, rows))
+    check_order(rows, results)
+    return results
 
 
 def _key(action: Action, rows: Sequence[Row]) -> str:
@@ -187,10 +207,10 @@ def _values(action: Action, rows: Sequence[Row]) -> dict[str, Values] | None:
 def _settled(action: Action, row: Row, result: ActionResult, at: datetime) -> Settled:
     match result.outcome:
         case Outcome.OK:
-            return Settled(row, Status.DONE, result.message)
+            return Settled(row, Status.DONE, result.message, before=result.before)
         case Outcome.ALREADY:
             was_so = row.attempts == 1 or holds(action, row.before_facts or {}, row.before_facts or {}, row.sent_at)
-            return Settled(row, Status.ALREADY if was_so else Status.DONE, result.message)
+            return Settled(row, Status.ALREADY if was_so else Status.DONE, result.message, before=result.before)
         case Outcome.PENDING:
             return Settled(row, Status.PENDING, result.message)
         case _ if result.permanent or row.attempts >= ATTEMPTS:
@@ -205,19 +225,34 @@ def _store(turn: Run, settled: Sequence[Settled]) -> bool:
     """What was answered, with its entries; whether to go on."""
     at = turn.clock()
     incident, action = held_with_incident(turn.lease)
+    settled = _not_answered_yet(settled)
     settle_rows(settled, by=action.connection, at=at)
     say(incident, action, settled, at)
-    failures = sum(one.status == Status.FAILED for one in settled)
     if action.status != Action.Status.RUNNING:
         return False
-    if failures > action.stop_after_failures:
-        pause_run(
-            turn.lease,
-            f"{failures} of {len(settled)} accounts of one batch failed. Look at why, then resume or cancel the rest.",
-            at,
-        )
+    if why := _too_many(turn, settled, action.stop_after_failures):
+        pause_run(turn.lease, f"{why} Look at why, then resume or cancel the rest.", at)
         return False
     return True
+
+
+def _not_answered_yet(settled: Sequence[Settled]) -> Sequence[Settled]:
+    """A system that promises an answer may have called back before its promise is stored: the answer stands."""
+    promised = [one.row.pk for one in settled if one.status == Status.PENDING]
+    if not promised:
+        return settled
+    answered = Row.objects.filter(pk__in=promised).exclude(status__in=[Status.WAITING, Status.SENDING])
+    known = set(answered.values_list("pk", flat=True))
+    return [one for one in settled if one.row.pk not in known]
+
+
+def _too_many(turn: Run, settled: Sequence[Settled], most: int) -> str:
+    """Why the run stops; empty when it goes on. Batches may be smaller than what makes it stop."""
+    failures = sum(one.status == Status.FAILED for one in settled)
+    if failures > most:
+        return f"{failures} of {len(settled)} accounts of one batch failed."
+    turn.failed_in_a_row = turn.failed_in_a_row + failures if failures == len(settled) else 0
+    return f"{turn.failed_in_a_row} accounts in a row failed." if turn.failed_in_a_row > most else ""
 
 
 def _refused(turn: Run, rows: Sequence[Row], error: ConnectorError) -> bool:
@@ -225,8 +260,13 @@ def _refused(turn: Run, rows: Sequence[Row], error: ConnectorError) -> bool:
     turn.refusals += 1
     waiting = [row.pk for row in rows if row.status == Status.WAITING]
     with transaction.atomic():
-        action = _renewed(turn)
-        Row.objects.filter(pk__in=waiting, status=Status.SENDING).update(status=Status.WAITING, sent_at=None)
+        # Also where somebody paused meanwhile: what waits must not look as if it were on its way.
+        action = held(turn.lease)
+        Row.objects.filter(pk__in=waiting, status=Status.SENDING).update(
+            status=Status.WAITING, sent_at=None, attempts=F("attempts") - 1
+        )
+        if action.status != Action.Status.RUNNING:
+            return False
         wait = error.retry_after if error.retry_after is not None else _backoff(turn.refusals)
         action.not_before = turn.clock() + timedelta(seconds=wait)
         action.save(update_fields=["not_before"])

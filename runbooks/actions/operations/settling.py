@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from runbooks.access.permissions import PORTAL, Actor
 from runbooks.actions.models import Action, ActionAccount
 from runbooks.actions.operations.drafting import BadActionError
-from runbooks.actions.operations.finishing import finish_if_complete
+from runbooks.actions.operations.finishing import finish_if_complete, mark_undone
 from runbooks.actions.operations.ledger import Settled, settle_rows
 from runbooks.actions.operations.locking import lock_action, only_while
 from runbooks.actions.operations.saying import say
@@ -18,13 +19,18 @@ from runbooks.affected_accounts.models import AffectedAccount
 from runbooks.affected_accounts.operations.record_fact import Finding, add_findings
 from runbooks.connectors import configured
 from runbooks.connectors.base import ActionResult, Outcome
-from runbooks.errors import NotFoundError
+from runbooks.errors import DomainError, NotFoundError
 from runbooks.incidents.models import Incident
 from runbooks.incidents.operations import lock
 
 RowStatus = ActionAccount.Status
 BY_HAND = (RowStatus.DONE, RowStatus.ALREADY, RowStatus.FAILED)
 IN_HANDS = (RowStatus.PENDING, RowStatus.UNKNOWN)
+# An answer may be here before the promise of it is stored, and after the action was cancelled: it is the truth all the
+# same. What was never sent is answered by nobody.
+AWAITED = Q(
+    status__in=[RowStatus.PENDING, RowStatus.SENDING, RowStatus.UNKNOWN, RowStatus.SKIPPED], sent_at__isnull=False
+)
 EVIDENCE_MAX = 900
 
 
@@ -91,7 +97,7 @@ def receive_answer(*, connection: str, key: str, results: Sequence[ActionResult]
     incident = lock(found)
     action = Action.objects.select_for_update(of=("self",)).select_related("undoes", "step").get(pk=action_id)
     by_login = {result.account.login: result for result in results if result.outcome != Outcome.PENDING}
-    rows = ActionAccount.objects.select_for_update().filter(action=action, status=RowStatus.PENDING, login__in=by_login)
+    rows = ActionAccount.objects.select_for_update().filter(AWAITED, action=action, login__in=by_login)
     settled = [_settled(row, by_login[row.login]) for row in rows.order_by("position")]
     if settled:
         _write(incident, action, settled, by=connection, actor=PORTAL, at=at)
@@ -107,7 +113,7 @@ def _action_of(key: str) -> UUID:
 
 def _settled(row: ActionAccount, result: ActionResult) -> Settled:
     status = {Outcome.OK: RowStatus.DONE, Outcome.ALREADY: RowStatus.ALREADY}.get(result.outcome, RowStatus.FAILED)
-    return Settled(row, status, result.message, is_permanent=result.permanent)
+    return Settled(row, status, result.message, is_permanent=result.permanent, before=result.before)
 
 
 def _write(
@@ -116,7 +122,15 @@ def _write(
     settle_rows(settled, by=by, at=at)
     say(incident, action, settled, at, actor=actor)
     if action.status == Action.Status.RUNNING:
+        finish_if_complete(incident, action, at, lag=_lag(action))
+    elif action.status != Action.Status.PAUSED:
+        mark_undone(action, at)
+
+
+def _lag(action: Action) -> timedelta | None:
+    """After what time a read-back tells; None where it cannot, also since the connection is gone from the settings."""
+    try:
         capabilities = configured(action.connection).capabilities
-        readable = meaning(action).fact in capabilities.facts
-        lag = timedelta(seconds=capabilities.lag_seconds) if readable else None
-        finish_if_complete(incident, action, at, lag=lag)
+    except DomainError:
+        return None
+    return timedelta(seconds=capabilities.lag_seconds) if meaning(action).fact in capabilities.facts else None

@@ -2,25 +2,37 @@
 
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
-from runbooks.actions.models import Action
+from runbooks.actions.models import Action, ActionAccount
 from runbooks.actions.operations.deciding import expire
+from runbooks.actions.operations.finishing import OVER
 from runbooks.background import wake
+from runbooks.incidents.models import Incident
 
-Status = Action.Status
+Status, RowStatus = Action.Status, ActionAccount.Status
 ROWS = 100
 
 
 def sweep(*, at: datetime) -> None:
-    """Wake a worker for each. One that is worked on already is left alone by its lock."""
-    due = Q(not_before__isnull=True) | Q(not_before__lte=at)
-    _wake("actions.run", due & Q(status__in=[Status.APPROVED, Status.RUNNING]))
-    _wake("actions.preview", Q(status=Status.DRAFT, previewed_at__isnull=True))
-    _wake("actions.verify", Q(verify_at__lte=at))
+    """Wake a worker for each. One that is worked on already is left alone by its lock.
+
+    What no worker may or can go on with is passed over: it would be in the way of the others for ever.
+    """
+    due, is_over = Q(not_before__isnull=True) | Q(not_before__lte=at), Q(incident__status__in=Incident.OVER)
+    _wake("actions.run", due & (Q(status=Status.APPROVED) & ~is_over | Q(status=Status.RUNNING) & ~_with_people()))
+    _wake("actions.preview", Q(status=Status.DRAFT, previewed_at__isnull=True) & ~is_over)
+    _wake("actions.verify", Q(status__in=OVER, verify_at__lte=at) & ~is_over)
     late = Action.objects.filter(status=Status.AWAITING_APPROVAL, expires_at__lte=at)
     for action_id in late.values_list("pk", flat=True)[:ROWS]:
         expire(action_id=action_id, at=at)
+
+
+def _with_people() -> Q:
+    """Everything left waits for an answer of people, or of a system that calls back."""
+    rows = ActionAccount.objects.filter(action=OuterRef("pk"))
+    to_send = rows.filter(status__in=[RowStatus.WAITING, RowStatus.SENDING])
+    return Exists(rows.filter(status=RowStatus.PENDING)) & ~Exists(to_send)
 
 
 def _wake(task: str, which: Q) -> None:

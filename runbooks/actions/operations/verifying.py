@@ -11,6 +11,8 @@ from django.db import transaction
 from runbooks.access.permissions import PORTAL
 from runbooks.actions.connecting import connection_of
 from runbooks.actions.models import Action, ActionAccount
+from runbooks.actions.operations.asking import read
+from runbooks.actions.operations.finishing import OVER
 from runbooks.actions.operations.leasing import Lease, held_with_incident, leased
 from runbooks.actions.operations.ledger import before_facts, plain_facts, write_read_back
 from runbooks.actions.operations.locking import action_entry, move
@@ -19,11 +21,13 @@ from runbooks.actions.queries.superseded import overtaken
 from runbooks.actions.verbs import PROVEN_BY, holds, meaning, words
 from runbooks.affected_accounts.models import FactKind
 from runbooks.affected_accounts.operations.read_back import REMOTE_ACCESS, ReadBack, take_read_backs
-from runbooks.connectors.base import AccountRef, AccountState, Connector, ConnectorError, Fact
+from runbooks.connectors.base import AccountState, Connector, ConnectorError, Fact
 from runbooks.errors import DomainError
 from runbooks.incidents.models import Incident
+from runbooks.incidents.operations import lock
 from runbooks.notifications.operations import announce
 from runbooks.presentation import number, plural
+from runbooks.timeline.models import TimelineEvent
 from runbooks.timeline.operations import Entry, record, record_many
 
 Row = ActionAccount
@@ -32,7 +36,8 @@ CHUNK = 1000
 AGAIN = (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=4))
 LATER = timedelta(hours=12)
 UNREADABLE_AGAIN = timedelta(minutes=5)
-OVER = (Action.Status.DONE, Action.Status.DONE_WITH_FAILURES, Action.Status.CANCELLED)
+NOT_VERIFIED = "action.not_verified"
+UNEXPECTED = "An unexpected error, which the worker's log tells."
 
 
 @dataclass(slots=True)
@@ -71,8 +76,7 @@ def _read_all(lease: Lease, action: Action, connector: Connector, clock: Clock) 
     while rows := _chunk(action, after):
         after = rows[-1].position
         ours = [row for row in rows if row.account_id not in changed_later]
-        states = connector.read([AccountRef(row.login, row.external_id, row.mail) for row in ours])
-        _store(lease, ours, states, counts, clock())
+        _store(lease, ours, read(connector, ours), counts, clock())
     return counts
 
 
@@ -183,8 +187,30 @@ def _pause(verifications: int) -> timedelta:
 
 @transaction.atomic
 def _try_later(lease: Lease, why: str, at: datetime) -> None:
-    """The system does not answer: that is said once, and asked again."""
-    incident, action = held_with_incident(lease)
+    _put_off(*held_with_incident(lease), why, at)
+
+
+@transaction.atomic
+def give_up(*, action_id: UUID, at: datetime) -> None:
+    """Put off a reading of which nobody knows why it failed."""
+    incident_id = Action.objects.filter(pk=action_id).values_list("incident_id", flat=True).first()
+    if incident_id is None:
+        return
+    incident = lock(incident_id)
+    action = Action.objects.select_for_update(of=("self",)).select_related("undoes", "step").get(pk=action_id)
+    if _may_verify(incident, action, at):
+        _put_off(incident, action, UNEXPECTED, at)
+
+
+def _put_off(incident: Incident, action: Action, why: str, at: datetime) -> None:
+    """The system does not answer: that is said once, and asked again until it does."""
     move(action, verify_at=at + UNREADABLE_AGAIN)
+    said = TimelineEvent.objects.filter(
+        incident=incident,
+        kind__in=["action.verified", NOT_VERIFIED],
+        details__action=action.number,
+    )
+    if said.order_by("-sequence").values_list("kind", flat=True).first() == NOT_VERIFIED:
+        return
     entry = action_entry(action, "not_verified", f"could not be read back. {why}", {"why": why})
     record(incident, entry, actor=PORTAL, at=at)
