@@ -49,7 +49,7 @@ def test_from_ticked_accounts_to_a_second_person_who_approves(
     theirs.goto(address(action))
     theirs.get_by_label("Type the number").fill("3")
     theirs.get_by_label("Your own password").fill(PASSWORD)
-    theirs.get_by_role("button", name="Record my decision").click()
+    theirs.get_by_role("button", name="Approve and run for ").click()
     expect(theirs.get_by_text("You approved action 1. It begins now.")).to_be_visible()
     # The page of whoever asked has become that of the run, by itself.
     expect(mine.locator("#job")).to_be_visible(timeout=20_000)

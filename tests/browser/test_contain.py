@@ -141,7 +141,7 @@ def ask(page: Page) -> None:
 def approve(page: Page, count: int) -> None:
     page.get_by_label("Type the number").fill(str(count))
     page.get_by_label("Your own password").fill(PASSWORD)
-    page.get_by_role("button", name="Record my decision").click()
+    page.get_by_role("button", name="Approve and run for ").click()
 
 
 def put_back(page: Page, login: str) -> None:

@@ -77,12 +77,14 @@ def _login(row: LedgerRow, pattern: str) -> SafeString:
 def _state(row: LedgerRow) -> SafeString:
     if row.undone_at is not None:
         return format_html('{} Put back <span class="muted">by action {}</span>', mark("undo"), row.undone_by)
-    return _status(row.status)
+    return _status(row.status, row.verdict == Verdict.DIFFERS)
 
 
 @cache
-def _status(status: str) -> SafeString:
+def _status(status: str, differs: bool) -> SafeString:
+    """What differs was answered, but is not good."""
     name, tone = ROW_MARKS[status]
+    tone = "muted" if differs else tone
     return format_html('<span class="{}">{} {}</span>', tone, mark(name), RowStatus(status).label)
 
 

@@ -179,7 +179,7 @@ def _cannot_undo(action: Action, counted: Progress) -> str:
 
 
 def _act_again(seen: Seen) -> str:
-    """Where to ask anew for those that differ: the accounts page has them, for everyone it is the form. May be empty."""
+    """Where to ask anew for those that differ: on the accounts page, or for everyone again. May be empty."""
     action, reference = seen.action, seen.incident.reference
     if not seen.may("request_action") or action.undoes_id is not None:
         return ""
