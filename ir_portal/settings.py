@@ -174,6 +174,7 @@ CELERY_TASK_TIME_LIMIT = 600
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep-notifications": {"task": "notifications.sweep", "schedule": 15.0, "options": {"expires": 15}},
+    "sweep-confirmations": {"task": "confirmations.sweep", "schedule": 15.0, "options": {"expires": 15}},
     "sweep-actions": {"task": "actions.sweep", "schedule": 5.0, "options": {"expires": 5}},
 }
 
@@ -196,6 +197,11 @@ CONNECTIONS: dict[str, dict[str, object]] = {
 }
 # Networks that are not public and may be called over HTTP all the same, such as the one of the directory's servers.
 OUTBOUND_PRIVATE_NETWORKS = environment.networks("OUTBOUND_PRIVATE_NETWORKS")
+
+# Networks of the institution, from which strangers' guesses cannot keep its holders: docs/codes.md.
+OWN_NETWORKS = environment.networks("OWN_NETWORKS")
+# Where holders type their codes; the portal's own address where nothing else is known to them.
+HOLDER_URL = environment.text("HOLDER_URL", PORTAL_URL)
 
 # How long a request for a second person stands.
 APPROVAL_MINUTES = environment.integer("APPROVAL_MINUTES", 30)

@@ -10,6 +10,7 @@ from runbooks.affected_accounts.models import (
     StateChange,
     UnresolvedLine,
 )
+from runbooks.confirmations.models import Code, Confirmation, DeskCall, LetterRun, Probe
 from runbooks.containment.models import Evidence, Step
 from runbooks.directory.models import Account, DirectoryImport, HeaderMapping, Protection
 from runbooks.incidents.models import Incident, IncidentRole, ReferenceCounter
@@ -25,16 +26,21 @@ __all__ = [
     "ActionExclusion",
     "AffectedAccount",
     "AffectedImport",
+    "Code",
+    "Confirmation",
     "ContactAttempt",
+    "DeskCall",
     "DirectoryImport",
     "Evidence",
     "HeaderMapping",
     "Incident",
     "IncidentRole",
+    "LetterRun",
     "Membership",
     "Notification",
     "NotificationAttempt",
     "Pin",
+    "Probe",
     "Protection",
     "ReferenceCounter",
     "RestorationStage",

@@ -9,6 +9,7 @@ from runbooks.errors import NotAllowedError, NotFoundError
 LEADING = frozenset({Role.COORDINATOR})
 WORKING = frozenset({Role.COORDINATOR, Role.RESPONDER})
 TALKING = frozenset({Role.COORDINATOR, Role.RESPONDER, Role.DESK, Role.COMMUNICATIONS})
+HELPING = frozenset({Role.COORDINATOR, Role.RESPONDER, Role.DESK})
 EVERYBODY = frozenset(Role)
 
 # Within an incident: the role must be listed and the person a current member.
@@ -35,6 +36,8 @@ IN_INCIDENT: dict[str, frozenset[Role]] = {
     "settle_action": WORKING,
     "approve_action": LEADING,
     "break_glass": LEADING,
+    "issue_code": HELPING,
+    "call_holders": HELPING,
 }
 # Anywhere: the role alone decides.
 ANYWHERE: dict[str, frozenset[Role]] = {

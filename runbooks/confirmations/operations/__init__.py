@@ -1,0 +1,16 @@
+"""What holders, the desk and the directory say."""
+
+from runbooks.confirmations.operations.confirming import CodeDidNotWorkError, Opened, answer, open_code, reopen
+from runbooks.confirmations.operations.issuing import CannotIssueError, Issued, Order, issue_codes
+
+__all__ = [
+    "CannotIssueError",
+    "CodeDidNotWorkError",
+    "Issued",
+    "Opened",
+    "Order",
+    "answer",
+    "issue_codes",
+    "open_code",
+    "reopen",
+]

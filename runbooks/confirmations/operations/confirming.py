@@ -1,0 +1,155 @@
+"""What a holder does on the staff pages: open a code, answer, and be believed when the directory agrees."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from runbooks.access.permissions import PORTAL
+from runbooks.affected_accounts.models import AffectedAccount, FactKind, Tier
+from runbooks.affected_accounts.operations import set_tier
+from runbooks.affected_accounts.operations.record_fact import Finding, add_findings
+from runbooks.background import wake
+from runbooks.confirmations.codes import ALPHABET, CONFIRM_PASSWORD, digest_of
+from runbooks.confirmations.models import Code, Confirmation
+from runbooks.confirmations.throttle import Origin, count_wrong, may_try
+from runbooks.errors import DomainError
+from runbooks.incidents.models import Incident
+from runbooks.incidents.operations import lock
+from runbooks.notifications.operations import announce
+from runbooks.timeline.models import Lane
+from runbooks.timeline.operations import Entry, record
+
+Answer, Truth = Confirmation.Answer, Confirmation.Truth
+ANSWER_MAX = 1000
+
+
+class CodeDidNotWorkError(DomainError):
+    """The one answer to everything: no such account, a wrong, a used, or an expired code, or too many tries."""
+
+    status = 400
+
+    def __init__(self) -> None:
+        super().__init__("That account name and code did not work.")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A code that works, and what its holder's pages may say. Nothing of the incident beyond what to do."""
+
+    code_id: int
+    incident_id: UUID
+    login: str
+    since: datetime
+    channel: str
+
+
+def open_code(*, login: str, typed: str, origin: Origin, at: datetime) -> Opened:
+    """Whether the code works now. Changes nothing but the count of wrong tries. Raises CodeDidNotWorkError.
+
+    Every kind of wrong costs the same: one hash and one look-up that finds nothing.
+    """
+    is_looked_at = may_try(origin)
+    found = _open_codes(at).filter(digest=digest_of(CONFIRM_PASSWORD, login, typed)).first() if is_looked_at else None
+    if found is None:
+        if is_looked_at:
+            count_wrong(origin, login)
+        raise CodeDidNotWorkError
+    return _opened(found)
+
+
+def reopen(*, code_id: int, at: datetime) -> Opened:
+    """The same code on a later page of the same holder. Raises CodeDidNotWorkError once it was used or ran out."""
+    found = _open_codes(at).filter(pk=code_id).first()
+    if found is None:
+        raise CodeDidNotWorkError
+    return _opened(found)
+
+
+def _open_codes(at: datetime) -> QuerySet[Code]:
+    return Code.objects.select_related("affected_account", "incident").filter(
+        used_at__isnull=True, superseded_at__isnull=True, expires_at__gt=at
+    )
+
+
+def _opened(code: Code) -> Opened:
+    row = code.affected_account
+    return Opened(code.pk, code.incident_id, row.login, asked_since(row, code.incident), code.channel)
+
+
+def asked_since(row: AffectedAccount, incident: Incident) -> datetime:
+    """Since when the password must have been changed: containment, or what was noticed."""
+    return row.contained_at or incident.detected_at
+
+
+@transaction.atomic
+def answer(*, code_id: int, said: str, questions: Mapping[str, str], language: str, at: datetime) -> Confirmation:
+    """Take the holder's answer and use up the code. A claim is then checked against the directory by a worker."""
+    incident_id = Code.objects.filter(pk=code_id).values_list("incident_id", flat=True).first()
+    if incident_id is None or said not in Answer.values:
+        raise CodeDidNotWorkError
+    incident = lock(incident_id)
+    code = _open_codes(at).select_for_update(of=("self",)).filter(pk=code_id).first()
+    if code is None or incident.is_over:
+        raise CodeDidNotWorkError
+    row = AffectedAccount.objects.select_for_update().get(pk=code.affected_account_id)
+    code.used_at = at
+    code.save(update_fields=["used_at"])
+    is_claim = said in Confirmation.CLAIMS
+    kept = Confirmation.objects.create(
+        incident=incident,
+        affected_account=row,
+        code=code,
+        receipt=_receipt(),
+        answer=said,
+        questions={key: text.strip()[:ANSWER_MAX] for key, text in questions.items()},
+        language=language,
+        answered_at=at,
+        truth=Truth.PENDING if is_claim else Truth.NOT_ASKED,
+        check_at=at if is_claim else None,
+    )
+    reached = Finding(
+        FactKind.HOLDER_REACHED, at, f"Code by {code.get_channel_display().lower()}, receipt {kept.receipt}"
+    )
+    if row.holder_reached_at is None:
+        add_findings([row], reached, actor=PORTAL, at=at)
+    record(incident, _entry(kept, row), actor=PORTAL, at=at)
+    if is_claim:
+        wake("confirmations.check", incident_id=str(incident.pk))
+    else:
+        _raise(incident, row, kept, at)
+    return kept
+
+
+def _raise(incident: Incident, row: AffectedAccount, kept: Confirmation, at: datetime) -> None:
+    """Somebody else may be in the account: it counts as got into until somebody has spoken with the holder."""
+    announce(incident, "holder.not_me", {"login": row.login, "receipt": kept.receipt}, at=at)
+    if row.tier != Tier.A:
+        reason = f"The holder says it was not them, or is not sure (receipt {kept.receipt})"
+        set_tier(incident_id=incident.pk, account_ids=[row.pk], tier=Tier.A, reason=reason, actor=PORTAL, at=at)
+
+
+def _entry(kept: Confirmation, row: AffectedAccount) -> Entry:
+    said = {
+        Answer.CHANGED: "says they changed the password",
+        Answer.WITH_HELP: "says the password was changed with the desk's help",
+        Answer.NOT_ME: "did not change the password, or is not sure: call back",
+    }[Answer(kept.answer)]
+    details = {
+        "account": row.login,
+        "answer": kept.answer,
+        "receipt": kept.receipt,
+        "language": kept.language,
+        "questions": kept.questions,
+    }
+    return Entry("holder.answered", f"Holder of {row.login} {said}", Lane.CONTACT, details, account_ids=[row.pk])
+
+
+def _receipt() -> str:
+    """Ten signs, 50 bits: nothing can be looked up by it without a sign-in."""
+    text = "".join(secrets.choice(ALPHABET) for _ in range(10))
+    return f"{text[:5]}-{text[5:]}"

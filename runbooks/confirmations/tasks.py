@@ -1,0 +1,19 @@
+"""Asking the directory about claims, and looking at wrong tries, in the background."""
+
+from uuid import UUID
+
+from celery import shared_task
+from django.utils import timezone
+
+from runbooks.confirmations.operations import checking
+
+
+@shared_task(name="confirmations.check", ignore_result=True)
+def check(incident_id: str) -> None:
+    checking.check(incident_id=UUID(incident_id), clock=timezone.now)
+
+
+@shared_task(name="confirmations.sweep", ignore_result=True)
+def sweep() -> None:
+    for incident_id in checking.incidents_due(timezone.now()):
+        checking.check(incident_id=incident_id, clock=timezone.now)

@@ -1,0 +1,123 @@
+"""How many wrong codes are looked at. Right ones cost nothing, so that nine thousand holders are never in the way.
+
+Three limits, all in Valkey and all counted by wrong tries alone. One of a network on one account: after three, it waits
+longer and longer. One of a network. And one of everybody: 200,000 at once and 0.6 a second after that are at most
+926,000 wrong tries in the fourteen days that a letter lives, which find one code of 40 bits with less than one in a
+million (docs/codes.md). None of them belongs to an account or a code, so nobody can shut a holder out by guessing; and
+networks of one's own (settings.OWN_NETWORKS) have a share that strangers cannot use up.
+"""
+
+import hashlib
+import ipaddress
+import logging
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import redis
+from django.conf import settings
+
+from ir_portal.cache import client_of
+
+logger = logging.getLogger(__name__)
+
+PAIR_FREE, PAIR_FIRST_WAIT, PAIR_LONGEST_WAIT, PAIR_SECONDS = 3, 2.0, 900.0, 24 * 3600
+NETWORK_CAPACITY, NETWORK_RATE = 60.0, 0.5
+OVERALL_CAPACITY, OVERALL_RATE = 200_000.0, 0.6
+OWN_CAPACITY, OWN_RATE = 20_000.0, 0.1
+KEPT_SECONDS = 15 * 24 * 3600
+V4_BITS, V6_BITS = 24, 48
+
+# A bucket is {level, moment}. Reading fills it up to now; a wrong try takes one out.
+LEVEL: Final = """
+local kept = redis.call('HMGET', KEYS[1], 'level', 'at')
+local level = tonumber(kept[1]) or tonumber(ARGV[1])
+local at = tonumber(kept[2]) or tonumber(ARGV[3])
+level = math.min(tonumber(ARGV[1]), level + math.max(0, tonumber(ARGV[3]) - at) * tonumber(ARGV[2]))
+level = level - tonumber(ARGV[4])
+redis.call('HSET', KEYS[1], 'level', tostring(level), 'at', ARGV[3])
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+return tostring(level)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a try comes from: its network, and the account it is for, hashed."""
+
+    network: str
+    pair: str
+    is_own: bool
+
+
+def origin(address: str, login: str) -> Origin:
+    network = _network(address)
+    pair = hashlib.sha256(f"{network}\0{login}".encode()).hexdigest()[:32]
+    return Origin(network, pair, _is_own(address))
+
+
+def may_try(of: Origin, *, now: float | None = None) -> bool:
+    """Whether a try is looked at. Without Valkey none is: nobody could count. It has only to be tried again later."""
+    at = time.time() if now is None else now
+    try:
+        held = client().get(f"tries:wait:{of.pair}")
+        if held is not None and float(held) > at:
+            return False
+        if _level(f"tries:network:{of.network}", NETWORK_CAPACITY, NETWORK_RATE, at) < 1:
+            return False
+        return _level(*_overall(of), at) >= 1
+    except redis.RedisError:
+        logger.exception("No Valkey: no code is looked at")
+        return False
+
+
+def count_wrong(of: Origin, login: str, *, now: float | None = None) -> None:
+    """After a wrong try: take one out of each, and count it for the alarm. Never says so to whoever tried."""
+    at = time.time() if now is None else now
+    with client().pipeline(transaction=False) as pipe:
+        pipe.incr(f"tries:pair:{of.pair}")
+        pipe.expire(f"tries:pair:{of.pair}", PAIR_SECONDS)
+        wrong = int(pipe.execute()[0])
+    if wrong >= PAIR_FREE:
+        wait = min(PAIR_FIRST_WAIT * (1 << min(wrong - PAIR_FREE, 20)), PAIR_LONGEST_WAIT)
+        client().set(f"tries:wait:{of.pair}", at + wait, ex=int(wait) + 1)
+    _level(f"tries:network:{of.network}", NETWORK_CAPACITY, NETWORK_RATE, at, take=1)
+    _level(*_overall(of), at, take=1)
+    minute = int(at // 60)
+    with client().pipeline(transaction=False) as pipe:
+        pipe.hincrby(f"tries:minute:{minute}", login or "-", 1)
+        pipe.expire(f"tries:minute:{minute}", 3600)
+        pipe.pfadd(f"tries:networks:{minute}", of.network)
+        pipe.expire(f"tries:networks:{minute}", 3600)
+        pipe.execute()
+
+
+def client() -> redis.Redis:
+    return client_of(settings.REDIS_URL)
+
+
+def _overall(of: Origin) -> tuple[str, float, float]:
+    return ("tries:own", OWN_CAPACITY, OWN_RATE) if of.is_own else ("tries:all", OVERALL_CAPACITY, OVERALL_RATE)
+
+
+def _level(key: str, capacity: float, rate: float, at: float, take: int = 0) -> float:
+    return float(client().eval(LEVEL, 1, key, capacity, rate, at, take, KEPT_SECONDS))
+
+
+def _network(address: str) -> str:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    parsed = mapped or parsed
+    bits = V4_BITS if parsed.version == 4 else V6_BITS
+    return str(ipaddress.ip_network((parsed, bits), strict=False))
+
+
+def _is_own(address: str) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in ipaddress.ip_network(named) for named in settings.OWN_NETWORKS)
