@@ -4,12 +4,26 @@ import ipaddress
 import json
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+
+GATEWAY: Mapping[str, Any] = {
+    "url": "",
+    "method": "POST",
+    "headers": {},
+    "body": {},
+    "format": "json",
+    "statuses": [200, 201, 202],
+    "country": "44",
+    "seconds": 20,
+    "ca_file": "",
+}
 
 
 def text(name: str, default: str = "") -> str:
@@ -48,6 +62,58 @@ def entries(name: str) -> dict[str, dict[str, object]]:
     if not isinstance(value, dict) or not all(isinstance(entry, dict) for entry in value.values()):
         raise ImproperlyConfigured(f'{name} must read {{"a name": {{"an option": "its value"}}}}.')
     return value
+
+
+def gateway(name: str) -> dict[str, Any]:
+    """How text messages leave, from a JSON object with options as in GATEWAY; empty when the variable is not set.
+
+    The secret stands apart, in NAME_TOKEN or NAME_TOKEN_FILE, and is named {token} in headers or body.
+    """
+    value = _object(name)
+    if not value:
+        return {}
+    entry = {**GATEWAY, **value, "token": text(f"{name}_TOKEN")}
+    body = json.dumps(entry["body"])
+    needs_token = "{token}" in body + json.dumps(entry["headers"])
+    rules = {
+        f"may hold {', '.join(GATEWAY)}, and nothing else": set(value) <= set(GATEWAY),
+        "needs a url that begins with https://": str(entry["url"]).startswith(("https://", "http://")),
+        "has a method that is not POST or PUT": entry["method"] in {"POST", "PUT"},
+        "has a format that is not json or form": entry["format"] in {"json", "form"},
+        "has headers that are not texts": _is_texts(entry["headers"]),
+        "needs a body with {text}, and {number} or {digits}": "{text}" in body
+        and ("{number}" in body or "{digits}" in body),
+        "has a body that no form can carry: all of its values must be texts": (
+            entry["format"] == "json" or _is_texts(entry["body"])
+        ),
+        "has statuses that are no list of numbers": _is_numbers(entry["statuses"]),
+        "has a country that is no calling code, such as 44": str(entry["country"]).isdigit(),
+        "has seconds that are not between 1 and 60": _is_numbers([entry["seconds"]]) and 1 <= entry["seconds"] <= 60,
+        "has a ca_file that is no path": isinstance(entry["ca_file"], str),
+        f"names {{token}}, and {name}_TOKEN is not set": bool(entry["token"]) or not needs_token,
+    }
+    for fault, holds in rules.items():
+        if not holds:
+            raise ImproperlyConfigured(f"{name} {fault}.")
+    return entry
+
+
+def _object(name: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text(name) or "{}")
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is not JSON: {error}.") from None
+    if not isinstance(value, dict):
+        raise ImproperlyConfigured(f"{name} must be a JSON object.")
+    return value
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
+
+
+def _is_numbers(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(type(each) is int for each in value)
 
 
 def words(name: str, default: str = "") -> list[str]:

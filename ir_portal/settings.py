@@ -203,6 +203,9 @@ OWN_NETWORKS = environment.networks("OWN_NETWORKS")
 # Where holders type their codes; the portal's own address where nothing else is known to them.
 HOLDER_URL = environment.text("HOLDER_URL", PORTAL_URL)
 
+# What carries text messages to holders, from TEXT_GATEWAY and TEXT_GATEWAY_TOKEN: docs/letters.md. Empty: none.
+TEXT_GATEWAY = environment.gateway("TEXT_GATEWAY")
+
 # How long a request for a second person stands.
 APPROVAL_MINUTES = environment.integer("APPROVAL_MINUTES", 30)
 

@@ -1,4 +1,4 @@
-"""What letters say, by language: texts/<language>.toml, and moments in its words."""
+"""What letters and text messages say, by language: texts/<language>.toml, and moments in its words."""
 
 import tomllib
 from collections.abc import Mapping
@@ -26,6 +26,11 @@ def day(at: datetime, zone: ZoneInfo, language: Language) -> str:
 def moment(at: datetime, zone: ZoneInfo, language: Language) -> str:
     """5:00pm on Friday 23 June 2017"""
     return _said("moment", at.astimezone(zone), texts(language)["time"])
+
+
+def soon(at: datetime, zone: ZoneInfo, language: Language) -> str:
+    """5:00pm on Friday 23 June"""
+    return _said("soon", at.astimezone(zone), texts(language)["time"])
 
 
 def _said(form: str, at: datetime, words: Mapping[str, Any]) -> str:
