@@ -155,6 +155,18 @@ def test_a_rollback_takes_only_the_ticked_rows(locked: Action, asker: User, clie
     assert set(on_list) == set(ActionAccount.objects.filter(pk__in=chosen).values_list("account_id", flat=True))
 
 
+def test_a_refused_rollback_of_some_does_not_offer_that_of_all_in_its_place(
+    locked: Action, asker: User, client_of: ClientOf
+) -> None:
+    chosen = locked.accounts.order_by("position").values_list("pk", flat=True)[0]
+    response = post(client_of(asker), locked, "rollback", reason="", row=[chosen])
+    page = response.content.decode()
+    assert response.status_code == 400
+    assert 'id="rollback-some" open>' in page
+    assert 'id="rollback-box">' in page
+    assert page.count("Say why it is rolled back: the second person decides on it.") == 1
+
+
 def test_a_rollback_of_nobody_is_refused(locked: Action, asker: User, client_of: ClientOf) -> None:
     response = post(client_of(asker), locked, "rollback", reason="Two were wrong")
     assert response.status_code == 400

@@ -49,6 +49,11 @@ class ChosenForm(RunForm):
         return bool(self.data.get(self.all_name))
 
     @property
+    def is_for_some(self) -> bool:
+        """Whether it was sent for ticked rows."""
+        return self.is_bound and not self.is_for_all
+
+    @property
     def picked(self) -> list[int]:
         given = self.data.getlist("row") if hasattr(self.data, "getlist") else []
         return [int(text) for text in given if text.isascii() and text.isdecimal() and len(text) < 19]
