@@ -106,6 +106,14 @@ def test_what_passes_is_tried_again_and_what_does_not_is_one_failure(
     assert len(entries(incident, "action.account_failed")) == 5
 
 
+def test_failures_of_the_last_batch_end_it_because_nothing_is_left_to_stop(
+    incident: Incident, accounts: list[AffectedAccount], asker: User, approver: User, settings: Any
+) -> None:
+    settings.CONNECTIONS = {"directory": {**STEADY, "refused": 1}}
+    action = done(drafted(incident, asker, accounts=accounts, stop_after_failures=1), asker, approver)
+    assert (action.status, statuses(action)) == (Action.Status.DONE_WITH_FAILURES, {"failed": 5})
+
+
 def test_too_many_failures_pause_it_and_only_those_are_tried_again(
     incident: Incident, accounts: list[AffectedAccount], asker: User, approver: User, settings: Any
 ) -> None:

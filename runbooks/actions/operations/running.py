@@ -230,7 +230,9 @@ def _store(turn: Run, settled: Sequence[Settled]) -> bool:
     say(incident, action, settled, at)
     if action.status != Action.Status.RUNNING:
         return False
-    if why := _too_many(turn, settled, action.stop_after_failures):
+    why = _too_many(turn, settled, action.stop_after_failures)
+    # After the last batch there is nothing to stop: it ends, with its failures to retry.
+    if why and Row.objects.filter(action=action, status__in=[Status.WAITING, Status.SENDING]).exists():
         pause_run(turn.lease, f"{why} Look at why, then resume or cancel the rest.", at)
         return False
     return True
