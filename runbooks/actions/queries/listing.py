@@ -12,6 +12,8 @@ from runbooks.actions.queries.progress import Progress, progress_of_many
 
 Status, RowStatus = Action.Status, ActionAccount.Status
 PAGE: Final = 25
+# A stage of the way back, by what it does for its accounts.
+GIVE_BACK: Final = "Give back remote access"
 ACTIVE: Final = (Status.APPROVED, Status.RUNNING, Status.PAUSED)
 
 
@@ -46,7 +48,9 @@ class UnderWay:
 
 
 def title_of(action: Action) -> str:
-    """What it does: its verb, or the action that it rolls back."""
+    """What it does: its verb, the action that it rolls back, or that it is a stage of the way back."""
+    if action.stage_id is not None:
+        return GIVE_BACK
     if action.undoes is not None:
         return f"Roll back action {action.undoes.number}"
     return action.get_kind_display()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from runbooks.actions.models import Action, ActionDecision
+from runbooks.actions.queries.listing import GIVE_BACK
 from runbooks.actions.queries.scope import (
     Counts,
     Excluded,
@@ -69,7 +70,8 @@ class Brief:
 
 def title_of(action: Action, count: int) -> str:
     if action.undoes is not None:
-        return f"Roll back action {action.undoes.number} for {plural(count, 'account')}"
+        what = GIVE_BACK if action.stage_id is not None else f"Roll back action {action.undoes.number}"
+        return f"{what} for {plural(count, 'account')}"
     return f"{action.get_kind_display()} for {plural(count, 'account')}"
 
 
@@ -195,7 +197,8 @@ def _notice(action: Action) -> str:
 
 def _undoing(action: Action, count: int, capabilities: Capabilities | None) -> str:
     if action.undoes is not None:
-        return "To take this back, ask for the first action anew. The ledger keeps both."
+        what = "The stage" if action.stage_id is not None else "This"
+        return f"{what} is rolled back like any action: its accounts are then as they were before it."
     said = meaning(action).undoing
     if capabilities is None or Verb(action.kind) not in capabilities.undone_by:
         return (
