@@ -16,6 +16,7 @@ from runbooks.actions.operations.drafting import resolve
 from runbooks.actions.operations.locking import action_entry, lock_action, move, only_while
 from runbooks.actions.operations.planning import NotPlannedError
 from runbooks.actions.queries.stages import held_back, is_lock_down
+from runbooks.actions.queries.superseded import not_to_be_put_back
 from runbooks.background import wake
 from runbooks.containment.models import Step
 from runbooks.containment.operations import NewStep, add_step
@@ -316,7 +317,8 @@ def _ready(incident: Incident, action: Action) -> int:
     if not count:
         raise ListChangedError("There is no account on the list. Take some in, or withdraw the draft.")
     if problem := _drift(incident, action):
-        raise ListChangedError(f"{problem[0].upper()}{problem[1:]}. Make the list again, then look at the preview.")
+        mend = "Make the list again, then look at the preview." if action.undoes is None else "Exclude them, then ask."
+        raise ListChangedError(f"{problem[0].upper()}{problem[1:]}. {mend}")
     if problem := _gate_problem(action):
         raise ListChangedError(f"The gate closed since: {problem}. Exclude them, then ask.")
     if is_lock_down(action) and not action.stages.exists():
@@ -332,9 +334,14 @@ def _gate_problem(action: Action) -> str:
 
 
 def _drift(incident: Incident, action: Action) -> str:
-    """How the list differs from what would be resolved now; empty when it does not. A way back keeps its list."""
-    if action.undoes_id is not None or action.stage_id is not None:
-        return ""
+    """How the list differs from what would be resolved now; empty when it does not.
+
+    A way back keeps its list, for as long as there is something to put back.
+    """
+    if action.undoes_id is not None:
+        moved_on = not_to_be_put_back(action)
+        also = f" and {len(moved_on) - 3} more" if len(moved_on) > 3 else ""
+        return f"a later action changed {', '.join(moved_on[:3])}{also}, or it was put back already" if moved_on else ""
     targets, left = resolve(incident, action)
     alone = {one.account_id for one in left}
     now = {target[:4] for target in targets if target.account_id not in alone}

@@ -11,7 +11,7 @@ from runbooks.actions.connecting import connection_of
 from runbooks.actions.models import Action, ActionAccount, ActionExclusion
 from runbooks.actions.operations.drafting import BadActionError, new_action
 from runbooks.actions.operations.locking import lock_action, only_while
-from runbooks.actions.operations.resolving import Left, Target
+from runbooks.actions.operations.resolving import Left, Target, left_alone
 from runbooks.actions.queries.superseded import on_the_way_back, overtaken
 from runbooks.connectors.base import Action as Verb
 from runbooks.connectors.base import Capabilities
@@ -61,6 +61,9 @@ def _draft(
     if not reason.strip():
         raise BadActionError("Say why it is rolled back: the second person decides on it.")
     targets, left = way_back(first, row_ids)
+    known = {one.account_id for one in left}
+    # Undoing an unlocking takes access away, like any lock.
+    left += [one for one in left_alone(incident, kind, targets) if one.account_id not in known]
     if not targets:
         raise CannotUndoError("There is nothing to put back: no account was changed, or all were put back already.")
     return new_action(incident, undoing_action(first, kind, reason, most), targets, left, actor=actor, at=at)
@@ -83,11 +86,14 @@ def undoing_action(first: Action, kind: str, reason: str, most: int) -> Action:
 def way_back(first: Action, row_ids: Collection[int] | None = None) -> tuple[list[Target], list[Left]]:
     """The accounts to put back, in the order they were changed, and those a later action has changed since.
 
+    Who was renamed is found by the new name. A login that is somebody else's by now is left alone.
     Who is in a later way back of the same action that is not over is not offered twice.
     """
-    rows = ActionAccount.objects.filter(
-        action=first, status__in=TO_UNDO, undone_at__isnull=True, before__isnull=False
-    ).order_by("position")
+    rows = (
+        ActionAccount.objects.filter(action=first, status__in=TO_UNDO, undone_at__isnull=True, before__isnull=False)
+        .select_related("account")
+        .order_by("position")
+    )
     if row_ids is not None:
         rows = rows.filter(pk__in=row_ids)
     changed_later, on_the_way = overtaken(first), on_the_way_back(first)
@@ -95,10 +101,19 @@ def way_back(first: Action, row_ids: Collection[int] | None = None) -> tuple[lis
     for row in rows:
         if row.account_id in on_the_way:
             continue
+        now = row.account
         targets.append(
-            Target(row.account_id, row.login, row.external_id, row.mail, row.affected_account_id, row.position)
+            Target(row.account_id, now.login, now.external_id, now.mail, row.affected_account_id, row.position)
         )
-        if row.account_id in changed_later:
-            why = "A later action changed it: roll that back first, or take it in knowingly"
-            left.append(Left(row.account_id, row.login, ActionExclusion.Kind.LATER, why))
+        why = _why_not(row, is_changed_later=row.account_id in changed_later)
+        if why:
+            left.append(Left(row.account_id, now.login, ActionExclusion.Kind.LATER, why))
     return targets, left
+
+
+def _why_not(row: ActionAccount, *, is_changed_later: bool) -> str:
+    if row.external_id and row.account.external_id and row.external_id != row.account.external_id:
+        return "The directory says that it is another person's account since: look it up before anything is put back"
+    if is_changed_later:
+        return "A later action changed it: roll that back first, or take it in knowingly"
+    return ""

@@ -11,7 +11,7 @@ from django.db.models import Case, Count, Exists, OuterRef, Q, Subquery, When
 from runbooks.access.permissions import Actor, can
 from runbooks.actions.models import Action, ActionAccount, ActionDecision
 from runbooks.actions.queries.listing import title_of
-from runbooks.actions.queries.superseded import OF_EFFECT
+from runbooks.actions.queries.superseded import OF_EFFECT, same_world
 from runbooks.actions.verbs import MEANINGS
 
 Status, RowStatus = Action.Status, ActionAccount.Status
@@ -133,6 +133,7 @@ def _not_overtaken() -> Q:
     current = Q()
     for family in FAMILIES:
         later = ActionAccount.objects.filter(
+            same_world(),
             account=OuterRef("account"),
             action__kind__in=family,
             action__started_at__gt=OuterRef("action__started_at"),
