@@ -17,7 +17,9 @@ from runbooks.confirmations.models import Code
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH, GROUP = 8, 4
 # What people write for what was meant: Crockford's own table.
-MEANT = str.maketrans({"O": "0", "I": "1", "L": "1", "-": "", " ": "", "–": ""})
+MEANT = str.maketrans({"O": "0", "I": "1", "L": "1"})
+# No more of what comes in is looked at.
+TYPED_MAX = 400
 CONFIRM_PASSWORD = "confirm_password"  # noqa: S105  # a purpose, and no password
 CALL = "desk_call"
 
@@ -41,13 +43,13 @@ def shown(code: str) -> str:
 
 
 def meant(typed: str) -> str:
-    """What somebody typed, as a code is hashed. Anything may come in; nothing is refused here."""
-    return typed.strip().upper().translate(MEANT)[:64]
+    """What somebody typed, as a code is hashed: any dash, space or dot is left out. Nothing is refused here."""
+    return "".join(sign for sign in typed[:TYPED_MAX].upper() if sign.isalnum()).translate(MEANT)[:64]
 
 
 def account_meant(typed: str) -> str:
     """The account name as it is hashed: with or without what follows the @."""
-    return typed.strip().lower().partition("@")[0][:320]
+    return typed[:TYPED_MAX].strip().lower().partition("@")[0].rstrip()[:320]
 
 
 def digest_of(purpose: str, login: str, code: str) -> str:

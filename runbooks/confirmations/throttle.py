@@ -4,13 +4,17 @@ Three limits, all in Valkey and all counted by wrong tries alone. One of a netwo
 longer and longer. One of a network. And one of everybody: 200,000 at once and 0.6 a second after that are at most
 926,000 wrong tries in the fourteen days that a letter lives, which find one code of 40 bits with less than one in a
 million (docs/codes.md). None of them belongs to an account or a code, so nobody can shut a holder out by guessing; and
-networks of one's own (settings.OWN_NETWORKS) have a share that strangers cannot use up.
+networks of one's own (settings.OWN_NETWORKS) have a share that strangers cannot use up. Behind one of those may sit
+thousands of holders who mistype, so their share is the only limit they have together.
 """
 
 import hashlib
 import ipaddress
 import logging
+import math
 import time
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +22,7 @@ import redis
 from django.conf import settings
 
 from ir_portal.cache import client_of
+from runbooks.confirmations.codes import account_meant
 
 logger = logging.getLogger(__name__)
 
@@ -25,18 +30,24 @@ PAIR_FREE, PAIR_FIRST_WAIT, PAIR_LONGEST_WAIT, PAIR_SECONDS = 3, 2.0, 900.0, 24 
 NETWORK_CAPACITY, NETWORK_RATE = 60.0, 0.5
 OVERALL_CAPACITY, OVERALL_RATE = 200_000.0, 0.6
 OWN_CAPACITY, OWN_RATE = 20_000.0, 0.1
-KEPT_SECONDS = 15 * 24 * 3600
+# The minutes that are counted for the alarm are kept for an hour, with no more of an account's name than this.
+MINUTE_SECONDS, COUNTED_SECONDS, NAME_MAX = 60, 3600, 64
+# Of each minute. Where more names than these are tried, all tries together raise the alarm.
+NAMED_MOST = 200
 V4_BITS, V6_BITS = 24, 48
 
-# A bucket is {level, moment}. Reading fills it up to now; a wrong try takes one out.
+# A bucket is {level, moment}. Reading fills it up to now; a wrong try takes one out. What is full again is forgotten.
 LEVEL: Final = """
 local kept = redis.call('HMGET', KEYS[1], 'level', 'at')
 local level = tonumber(kept[1]) or tonumber(ARGV[1])
 local at = tonumber(kept[2]) or tonumber(ARGV[3])
 level = math.min(tonumber(ARGV[1]), level + math.max(0, tonumber(ARGV[3]) - at) * tonumber(ARGV[2]))
-level = level - tonumber(ARGV[4])
-redis.call('HSET', KEYS[1], 'level', tostring(level), 'at', ARGV[3])
-redis.call('EXPIRE', KEYS[1], ARGV[5])
+local take = tonumber(ARGV[4])
+if take > 0 then
+  level = level - take
+  redis.call('HSET', KEYS[1], 'level', tostring(level), 'at', ARGV[3])
+  redis.call('EXPIRE', KEYS[1], ARGV[5])
+end
 return tostring(level)
 """
 
@@ -52,7 +63,7 @@ class Origin:
 
 def origin(address: str, login: str) -> Origin:
     network = _network(address)
-    pair = hashlib.sha256(f"{network}\0{login}".encode()).hexdigest()[:32]
+    pair = hashlib.sha256(f"{network}\0{account_meant(login)}".encode()).hexdigest()[:32]
     return Origin(network, pair, _is_own(address))
 
 
@@ -63,7 +74,7 @@ def may_try(of: Origin, *, now: float | None = None) -> bool:
         held = client().get(f"tries:wait:{of.pair}")
         if held is not None and float(held) > at:
             return False
-        if _level(f"tries:network:{of.network}", NETWORK_CAPACITY, NETWORK_RATE, at) < 1:
+        if not of.is_own and _level(f"tries:network:{of.network}", NETWORK_CAPACITY, NETWORK_RATE, at) < 1:
             return False
         return _level(*_overall(of), at) >= 1
     except redis.RedisError:
@@ -81,15 +92,48 @@ def count_wrong(of: Origin, login: str, *, now: float | None = None) -> None:
     if wrong >= PAIR_FREE:
         wait = min(PAIR_FIRST_WAIT * (1 << min(wrong - PAIR_FREE, 20)), PAIR_LONGEST_WAIT)
         client().set(f"tries:wait:{of.pair}", at + wait, ex=int(wait) + 1)
-    _level(f"tries:network:{of.network}", NETWORK_CAPACITY, NETWORK_RATE, at, take=1)
+    if not of.is_own:
+        _level(f"tries:network:{of.network}", NETWORK_CAPACITY, NETWORK_RATE, at, take=1)
     _level(*_overall(of), at, take=1)
-    minute = int(at // 60)
+    _count_for_alarm(of, account_meant(login)[:NAME_MAX], int(at // MINUTE_SECONDS))
+
+
+def _count_for_alarm(of: Origin, account: str, minute: int) -> None:
     with client().pipeline(transaction=False) as pipe:
-        pipe.hincrby(f"tries:minute:{minute}", login or "-", 1)
-        pipe.expire(f"tries:minute:{minute}", 3600)
+        pipe.incr(f"tries:count:{minute}")
+        pipe.zincrby(f"tries:accounts:{minute}", 1, account)
         pipe.pfadd(f"tries:networks:{minute}", of.network)
-        pipe.expire(f"tries:networks:{minute}", 3600)
+        for kind in ("count", "accounts", "networks"):
+            pipe.expire(f"tries:{kind}:{minute}", COUNTED_SECONDS)
         pipe.execute()
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """Wrong tries of the last minutes: all of them, those on the accounts named most often, and from how many networks.
+
+    `accounts` holds whatever was typed as a name, so most may belong to nobody.
+    """
+
+    wrong: int
+    accounts: Mapping[str, int]
+    networks: int
+
+
+def wrong_tries(minutes: int, *, now: float | None = None) -> Tries:
+    """What was counted in the minute of `now` and those before it. Raises redis.RedisError."""
+    last = int((time.time() if now is None else now) // MINUTE_SECONDS)
+    each = range(last - minutes + 1, last + 1)
+    with client().pipeline(transaction=False) as pipe:
+        pipe.mget([f"tries:count:{minute}" for minute in each])
+        pipe.pfcount(*[f"tries:networks:{minute}" for minute in each])
+        for minute in each:
+            pipe.zrevrange(f"tries:accounts:{minute}", 0, NAMED_MOST - 1, withscores=True)
+        counts, networks, *named = pipe.execute()
+    accounts: Counter[str] = Counter()
+    for pairs in named:
+        accounts.update({name.decode(errors="replace"): int(wrong) for name, wrong in pairs})
+    return Tries(sum(int(count or 0) for count in counts), accounts, int(networks))
 
 
 def client() -> redis.Redis:
@@ -101,7 +145,8 @@ def _overall(of: Origin) -> tuple[str, float, float]:
 
 
 def _level(key: str, capacity: float, rate: float, at: float, take: int = 0) -> float:
-    return float(client().eval(LEVEL, 1, key, capacity, rate, at, take, KEPT_SECONDS))
+    kept_seconds = math.ceil(capacity / rate) + 60
+    return float(client().eval(LEVEL, 1, key, capacity, rate, at, take, kept_seconds))
 
 
 def _network(address: str) -> str:

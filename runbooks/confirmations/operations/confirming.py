@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from runbooks.access.permissions import PORTAL
 from runbooks.affected_accounts.models import AffectedAccount, FactKind, Tier
@@ -72,7 +72,7 @@ def reopen(*, code_id: int, at: datetime) -> Opened:
 
 def _open_codes(at: datetime) -> QuerySet[Code]:
     return Code.objects.select_related("affected_account", "incident").filter(
-        used_at__isnull=True, superseded_at__isnull=True, expires_at__gt=at
+        ~Q(incident__status__in=Incident.OVER), used_at__isnull=True, superseded_at__isnull=True, expires_at__gt=at
     )
 
 
