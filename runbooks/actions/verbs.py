@@ -108,11 +108,18 @@ MEANINGS: Mapping[str, Meaning] = {
 }
 # What takes access away or gives it back.
 NEEDS_TWO = frozenset({Kind.LOCK_ACCOUNT, Kind.UNLOCK_ACCOUNT, Kind.RESTRICT_REMOTE_ACCESS, Kind.RESTORE_REMOTE_ACCESS})
+# What one person may do by themselves, they do to so many accounts at most: to everyone, it stops a house as well.
+ALONE_MOST = 500
 # What a reading says of an affected account, whatever was asked for.
 PROVEN_BY = {Fact.LOCKED: FactKind.SIGN_IN_DISABLED, Fact.SESSIONS_ENDED_AT: FactKind.SESSIONS_REVOKED}
 PASSWORD = (Fact.PASSWORD_CHANGED_AT, FactKind.PASSWORD_CHANGED)
 
 Facts = Mapping[str, Any]
+
+
+def needs_two(kind: str, accounts: int, *, everyone: bool) -> bool:
+    """Whether a second person decides."""
+    return kind in NEEDS_TWO or (kind != Kind.READ_STATE and (everyone or accounts > ALONE_MOST))
 
 
 def meaning(action: Action) -> Meaning:

@@ -15,7 +15,7 @@ from runbooks.actions.operations.locking import action_entry, lock_action, move,
 from runbooks.actions.operations.planning import default_plan, write_plan
 from runbooks.actions.operations.resolving import Left, Target, chosen, everyone, left_alone, named
 from runbooks.actions.queries.stages import is_lock_down
-from runbooks.actions.verbs import NEEDS_TWO
+from runbooks.actions.verbs import needs_two
 from runbooks.background import wake
 from runbooks.connectors import connection
 from runbooks.connectors.base import Action as Verb
@@ -130,7 +130,7 @@ def _write_draft(*, incident_id: UUID, draft: Draft, actor: Actor, at: datetime)
             review_at=draft.review_at,
             batch_size=draft.batch_size,
             stop_after_failures=draft.stop_after_failures,
-            needs_approval=draft.kind in NEEDS_TWO,
+            needs_approval=needs_two(draft.kind, len(targets), everyone=draft.everyone),
         ),
         targets,
         left,

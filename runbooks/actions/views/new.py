@@ -19,7 +19,7 @@ from runbooks.access.permissions import Actor, require
 from runbooks.actions.models import Action
 from runbooks.actions.operations import Draft, draft_action
 from runbooks.actions.operations.drafting import REASON_MAX, STOP_AFTER
-from runbooks.actions.verbs import MEANINGS, NEEDS_TWO
+from runbooks.actions.verbs import MEANINGS, needs_two
 from runbooks.actions.views.connections import Usable, usable_connections
 from runbooks.affected_accounts.models import AffectedAccount
 from runbooks.affected_accounts.views.change import read_selection
@@ -284,11 +284,10 @@ def _everyone_link(request: PortalRequest) -> str:
 def _said(form: NewActionForm, wanted: Wanted) -> dict[str, object]:
     kind = form.fixed_kind
     label = Kind(kind).label if kind else "New action"
-    needs_two = not kind or kind in NEEDS_TWO
     return {
         "heading": f"{label} for {wanted.who}" if not wanted.is_empty else label,
         "meaning": MEANINGS[kind] if kind else None,
-        "needs_two": needs_two,
+        "needs_two": not kind or needs_two(kind, wanted.count, everyone=wanted.everyone),
         "more_names": max(wanted.count - len(wanted.logins), 0) if not wanted.everyone else 0,
         "button": f"Draft it for {plural(wanted.count, 'account')}",
     }
