@@ -1,15 +1,17 @@
 """Letters as PDF: what stands in them, that anybody's software can read them, and that no name breaks a run."""
 
 import re
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pypdf import PdfReader
 from pypdf.generic import ArrayObject, DictionaryObject
 
-from runbooks.confirmations.letters import Sender
+from runbooks.confirmations.letters import Sender, SettingError, making
 from tests.confirmations.letters import MADE_AT, SENDER, letter, made, words
 
 CODE = re.compile(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}\b")
@@ -228,3 +230,21 @@ def test_the_same_run_gives_the_same_file() -> None:
     first, second = (made(letter(1), letter(2)) for _ in range(2))
     assert words(first) == words(second)
     assert first.trailer["/ID"] == second.trailer["/ID"]
+
+
+def test_a_failure_of_the_setter_names_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(making, "FONTS", tmp_path)  # no font there
+    with pytest.raises(SettingError, match="Source Sans 3 is missing") as caught:
+        made(letter())
+    assert "7K2M" not in str(caught.value)
+
+
+def test_a_run_that_takes_too_long_is_given_up_and_names_no_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(making, "MOST_SECONDS", 0.001)
+    with pytest.raises(SettingError, match="smaller run") as caught:
+        made(letter())
+    assert caught.value.__suppress_context__
+
+
+def test_nothing_of_a_run_stays_in_the_portals_own_process() -> None:
+    assert "typst" not in sys.modules

@@ -6,6 +6,6 @@ of the program that typst runs. docs/letters.md says how to print and fold them.
 """
 
 from runbooks.confirmations.letters.contents import Envelope, Letter, Sender
-from runbooks.confirmations.letters.making import make_envelope_list, make_letters
+from runbooks.confirmations.letters.making import SettingError, make_envelope_list, make_letters
 
-__all__ = ["Envelope", "Letter", "Sender", "make_envelope_list", "make_letters"]
+__all__ = ["Envelope", "Letter", "Sender", "SettingError", "make_envelope_list", "make_letters"]

@@ -1,15 +1,15 @@
-"""From letters to PDF, by typst."""
+"""From letters to PDF, by typst in a process of its own."""
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import segno
-import typst
 
 from runbooks.confirmations.letters import wording
 from runbooks.confirmations.letters.contents import Envelope, Language, Letter, Sender
@@ -20,6 +20,11 @@ FOLDER: Final = Path(__file__).parent
 NAME_MAX, OFFICE_MAX, DEPARTMENT_MAX = 76, 76, 38
 ACCOUNT_MAX, SENTENCE_MAX = 320, 400
 STAFF_LANGUAGE: Final[Language] = "en-gb"
+MOST_SECONDS: Final = 300
+
+
+class SettingError(Exception):
+    """No file was made, and why."""
 
 
 def make_letters(
@@ -27,7 +32,7 @@ def make_letters(
 ) -> bytes:
     """A PDF of all letters in their order, each beginning on a new page. The file holds every code: keep it nowhere.
 
-    Raises ValueError where there is no letter.
+    Raises ValueError where there is no letter, SettingError where typst fails. Takes seconds: not for a transaction.
     """
     if not letters:
         raise ValueError("A run of letters needs one letter at least.")
@@ -47,7 +52,10 @@ def make_letters(
 def make_envelope_list(
     envelopes: Sequence[Envelope], *, run: int, incident: str, sender: Sender, made_at: datetime
 ) -> bytes:
-    """A PDF by which a run's envelopes are counted and ticked off. It knows no code, also where letters are given."""
+    """A PDF by which a run's envelopes are counted and ticked off. It knows no code, also where letters are given.
+
+    Raises SettingError where typst fails.
+    """
     content = {
         "title": f"Envelope list, run {run} of {printable(incident, most=40)}",
         "institution": printable(sender.institution, most=60),
@@ -108,18 +116,24 @@ def _qr(address: str) -> str:
     return drawing.getvalue().decode()
 
 
-@cache
-def _fonts() -> typst.Fonts:
-    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(FONTS)])
-
-
 def _pdf(template: str, content: Mapping[str, Any], made_at: datetime) -> bytes:
-    """Typst reads nothing but this folder; `content` comes to it as one string of JSON."""
-    return typst.compile(
-        FOLDER / template,
-        root=FOLDER,
-        font_paths=_fonts(),
-        sys_inputs={"content": json.dumps(content)},
-        pdf_standards=["a-2a", "ua-1"],
-        timestamp=int(made_at.timestamp()),
-    )
+    """Set by typst, which reads nothing but this folder; `content` comes to it as one string of JSON."""
+    request = {
+        "template": str(FOLDER / template),
+        "root": str(FOLDER),
+        "fonts": str(FONTS),
+        "content": content,
+        "timestamp": int(made_at.timestamp()),
+    }
+    command = [sys.executable, "-I", str(FOLDER / "setting.py")]
+    try:
+        done = subprocess.run(  # noqa: S603  # every word of the command is our own
+            command, input=json.dumps(request).encode(), capture_output=True, timeout=MOST_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        # Without its cause, which holds what was set.
+        raise SettingError(f"The file was not ready after {MOST_SECONDS} seconds. Make a smaller run.") from None
+    if done.returncode:
+        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise SettingError(f"The file could not be made: {last or f'ended by signal {-done.returncode}'}.")
+    return done.stdout
