@@ -10,7 +10,7 @@ from runbooks.affected_accounts.models import (
     StateChange,
     UnresolvedLine,
 )
-from runbooks.confirmations.models import Code, Confirmation, DeskCall, LetterRun, Probe
+from runbooks.confirmations.models import Code, Confirmation, DeskCall, LetterRun, Probe, TextOrder
 from runbooks.containment.models import Evidence, Step
 from runbooks.directory.models import Account, DirectoryImport, HeaderMapping, Protection
 from runbooks.incidents.models import Incident, IncidentRole, ReferenceCounter
@@ -47,6 +47,7 @@ __all__ = [
     "Role",
     "StateChange",
     "Step",
+    "TextOrder",
     "TimelineBin",
     "TimelineEvent",
     "UnresolvedLine",

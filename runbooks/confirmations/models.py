@@ -128,6 +128,59 @@ class LetterRun(models.Model):
         return f"Letter run {self.number}"
 
 
+class TextOrder(models.Model):
+    """A text message with a code that somebody asked for. The code is made when it is sent, so none waits in a row."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        SENDING = "sending", "Being sent"
+        SENT = "sent", "Sent"
+        FAILED = "failed", "Failed"
+
+    OPEN = (Status.WAITING, Status.SENDING)
+
+    incident = models.ForeignKey(
+        "runbooks.Incident", on_delete=models.PROTECT, related_name="text_orders", db_index=False
+    )
+    affected_account = models.ForeignKey(
+        "runbooks.AffectedAccount", on_delete=models.PROTECT, related_name="text_orders"
+    )
+    number = models.CharField(max_length=64)
+    number_source = models.CharField(max_length=120)
+    orderer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    ordered_by = models.CharField(max_length=160)
+    ordered_at = models.DateTimeField()
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.WAITING)
+    attempts = models.SmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(
+        null=True, blank=True, help_text="While it is being sent: after this the worker is taken for dead."
+    )
+    code = models.ForeignKey(Code, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    sent_at = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=300, blank=True, help_text="Why the last attempt did not go out.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["affected_account"], condition=Q(status__in=["waiting", "sending"]), name="text_order_open_once"
+            ),
+            models.CheckConstraint(condition=~Q(number__contains="@"), name="text_order_to_no_mail_address"),
+            models.CheckConstraint(
+                condition=Q(status__in=["sent", "failed"]) | Q(next_attempt_at__isnull=False),
+                name="text_order_open_has_time",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"], condition=Q(status__in=["waiting", "sending"]), name="text_order_due"
+            ),
+            models.Index(fields=["incident", "status", "id"], name="text_order_by_incident"),
+        ]
+
+    def __str__(self) -> str:
+        return f"text to {self.number}: {self.get_status_display()}"
+
+
 class DeskCall(models.Model):
     """A holder in the hands of one person of the desk, from taking the row to its outcome."""
 

@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from runbooks.confirmations.operations import checking
+from runbooks.confirmations.operations import checking, sending
 
 
 @shared_task(name="confirmations.check", ignore_result=True)
@@ -17,3 +17,10 @@ def check(incident_id: str) -> None:
 def sweep() -> None:
     for incident_id in checking.incidents_due(timezone.now()):
         checking.check(incident_id=incident_id, clock=timezone.now)
+    if sending.is_due(timezone.now()):
+        send_texts.delay()
+
+
+@shared_task(name="confirmations.send_texts", ignore_result=True)
+def send_texts() -> None:
+    sending.send_texts(clock=timezone.now)

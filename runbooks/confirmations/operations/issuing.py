@@ -15,6 +15,7 @@ from runbooks.affected_accounts.models import AffectedAccount, State
 from runbooks.affected_accounts.operations.selection import lock_accounts, record_each
 from runbooks.confirmations.codes import CONFIRM_PASSWORD, LIFETIMES, digest_of, new_code
 from runbooks.confirmations.models import Code
+from runbooks.confirmations.queries.planning import WITHOUT
 from runbooks.errors import DomainError, NotAllowedError
 from runbooks.incidents.models import Incident
 from runbooks.incidents.operations import lock_running
@@ -22,8 +23,6 @@ from runbooks.timeline.models import Lane
 from runbooks.timeline.operations import Entry
 
 Channel = Code.Channel
-# Nobody asks these holders for anything: not affected, or gone.
-WITHOUT = (State.FALSE_POSITIVE, State.TARGETED, State.LEFT, State.CLOSED)
 
 
 class CannotIssueError(DomainError):
