@@ -14,7 +14,7 @@ from runbooks.incidents.models import Incident
 from runbooks.timeline.models import TimelineEvent
 from runbooks.timeline.verify import verify_chain
 from tests.actions.acting import LOCK, Clock, approved, carried_out, done, drafted, previewed, requested, statuses
-from tests.factories import add_member, make_affected, make_incident, make_user
+from tests.factories import add_member, make_affected, make_incident, make_step, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -195,3 +195,17 @@ def test_running_it_twice_changes_nothing_more(
     head = TimelineEvent.objects.filter(incident=incident).count()
     carried_out(action)
     assert TimelineEvent.objects.filter(incident=incident).count() == head
+
+
+def test_the_first_read_back_is_evidence_on_the_step(
+    incident: Incident, accounts: list[AffectedAccount], asker: User, approver: User
+) -> None:
+    step = make_step(incident, key="disable-sign-in")
+    action = done(drafted(incident, asker, accounts=accounts, step_key=step.key), asker, approver)
+    note = step.evidence.get().note
+    assert f"Action {action.number} (sign-in disabled, directory): read back, 5 of 5 accounts as asked" in note
+    assert action.digest in note
+    action.verify_at = timezone.now()
+    action.save()
+    carried_out(action)
+    assert step.evidence.count() == 1

@@ -22,6 +22,8 @@ from runbooks.actions.verbs import PROVEN_BY, holds, meaning, words
 from runbooks.affected_accounts.models import FactKind
 from runbooks.affected_accounts.operations.read_back import REMOTE_ACCESS, ReadBack, take_read_backs
 from runbooks.connectors.base import AccountState, Connector, ConnectorError, Fact
+from runbooks.containment.models import Evidence
+from runbooks.containment.operations import NewEvidence, add_evidence
 from runbooks.errors import DomainError
 from runbooks.incidents.models import Incident
 from runbooks.incidents.operations import lock
@@ -55,14 +57,14 @@ def verify(*, action_id: UUID, clock: Clock) -> None:
     with leased(action_id, _may_verify, clock()) as lease:
         if lease is None:
             return
-        action = Action.objects.select_related("incident", "undoes").get(pk=action_id)
+        action = Action.objects.select_related("incident", "undoes", "step").get(pk=action_id)
         try:
             with connection_of(action) as connector:
                 counts = _read_all(lease, action, connector, clock)
         except (ConnectorError, DomainError) as error:
             _try_later(lease, str(error), clock())
         else:
-            _close(lease, counts, clock())
+            _speak_for_the_step(action, _close(lease, counts, clock()), clock())
 
 
 def _may_verify(incident: Incident, action: Action, at: datetime) -> bool:
@@ -166,7 +168,8 @@ def _differs(action: Action, row: Row, facts: Mapping[str, Any]) -> Entry:
 
 
 @transaction.atomic
-def _close(lease: Lease, counts: Counts, at: datetime) -> None:
+def _close(lease: Lease, counts: Counts, at: datetime) -> str:
+    """What was read back, in a sentence."""
     incident, action = held_with_incident(lease)
     is_once = action.kind == Action.Kind.READ_STATE or action.undoes_id is not None
     next_at = None if is_once and not counts.differs else at + _pause(action.verifications)
@@ -179,6 +182,16 @@ def _close(lease: Lease, counts: Counts, at: datetime) -> None:
     record(incident, action_entry(action, "verified", said, details), actor=PORTAL, at=at)
     if counts.lost:
         announce(incident, "action.differs", {"number": action.number, "count": len(counts.lost)}, at=at)
+    return said
+
+
+def _speak_for_the_step(action: Action, said: str, at: datetime) -> None:
+    """The first read-back is evidence on the step that the action carries out: nobody has to copy it there."""
+    if action.step is None or action.verifications or action.undoes_id is not None:
+        return
+    note = f"Action {action.number} ({words(action)}, {action.connection}): {said}. What was approved: {action.digest}"
+    evidence = NewEvidence(kind=Evidence.Kind.NOTE, note=note)
+    add_evidence(incident_id=action.incident_id, key=action.step.key, evidence=evidence, actor=PORTAL, at=at)
 
 
 def _pause(verifications: int) -> timedelta:
