@@ -124,7 +124,8 @@ def _tabs(incident: Incident, counted: Counted) -> list[Tab]:
 
 
 def _actions(under: UnderWay) -> str:
-    parts = [(len(under.jobs), "running"), (under.awaiting, "waiting")]
+    paused = sum(job.status == Action.Status.PAUSED for job in under.jobs)
+    parts = [(len(under.jobs) - paused, "running"), (paused, "paused"), (under.awaiting, "waiting")]
     return ", ".join(f"{count} {word}" for count, word in parts if count)
 
 
