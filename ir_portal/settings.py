@@ -78,9 +78,12 @@ TEMPLATES = [
 ]
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
-# Language and time: kept in UTC, shown in the incident's zone
+# Language and time: kept in UTC, shown in the incident's zone. The portal speaks English; the staff pages speak what
+# their address says, and nothing else switches a language on.
 LANGUAGE_CODE = "en-gb"
-USE_I18N = False
+LANGUAGES = [("en-gb", "English"), ("cy", "Cymraeg")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 INSTITUTION_TIME_ZONE = environment.text("INSTITUTION_TIME_ZONE", "Europe/London")
@@ -175,6 +178,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep-notifications": {"task": "notifications.sweep", "schedule": 15.0, "options": {"expires": 15}},
     "sweep-confirmations": {"task": "confirmations.sweep", "schedule": 15.0, "options": {"expires": 15}},
+    "look-for-probes": {"task": "confirmations.probes", "schedule": 30.0, "options": {"expires": 30}},
     "sweep-actions": {"task": "actions.sweep", "schedule": 5.0, "options": {"expires": 5}},
 }
 
@@ -202,6 +206,8 @@ OUTBOUND_PRIVATE_NETWORKS = environment.networks("OUTBOUND_PRIVATE_NETWORKS")
 OWN_NETWORKS = environment.networks("OWN_NETWORKS")
 # Where holders type their codes; the portal's own address where nothing else is known to them.
 HOLDER_URL = environment.text("HOLDER_URL", PORTAL_URL)
+# The service desk's, for holders; without it they are told the number on the back of their pass.
+DESK_TELEPHONE = environment.text("DESK_TELEPHONE")
 
 # What carries text messages to holders, from TEXT_GATEWAY and TEXT_GATEWAY_TOKEN: docs/letters.md. Empty: none.
 TEXT_GATEWAY = environment.gateway("TEXT_GATEWAY")

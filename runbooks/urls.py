@@ -14,4 +14,5 @@ urlpatterns = [
     path("", include("runbooks.notifications.urls")),
     path("", include("runbooks.directory.urls")),
     path("", include("runbooks.catalog.urls")),
+    path("", include("runbooks.confirmations.urls")),
 ]

@@ -1,0 +1,27 @@
+"""The staff pages, in English and in Welsh: the same pages, each language at addresses of its own."""
+
+from django.urls import path
+
+from runbooks.confirmations.views.holder.about import about, check
+from runbooks.confirmations.views.holder.call import call
+from runbooks.confirmations.views.holder.changed import changed, how
+from runbooks.confirmations.views.holder.ending import done
+from runbooks.confirmations.views.holder.frame import ENGLISH, WELSH
+from runbooks.confirmations.views.holder.start import start
+
+urlpatterns = [
+    path("confirm/", start, {"language": ENGLISH}, name="holder_start"),
+    path("confirm/changed/", changed, {"language": ENGLISH}, name="holder_changed"),
+    path("confirm/how/", how, {"language": ENGLISH}, name="holder_how"),
+    path("confirm/about/", about, {"language": ENGLISH}, name="holder_about"),
+    path("confirm/check/", check, {"language": ENGLISH}, name="holder_check"),
+    path("confirm/done/", done, {"language": ENGLISH}, name="holder_done"),
+    path("confirm/call/", call, {"language": ENGLISH}, name="holder_call"),
+    path("cadarnhau/", start, {"language": WELSH}, name="holder_start_cy"),
+    path("cadarnhau/newid/", changed, {"language": WELSH}, name="holder_changed_cy"),
+    path("cadarnhau/sut/", how, {"language": WELSH}, name="holder_how_cy"),
+    path("cadarnhau/cwestiynau/", about, {"language": WELSH}, name="holder_about_cy"),
+    path("cadarnhau/gwirio/", check, {"language": WELSH}, name="holder_check_cy"),
+    path("cadarnhau/derbynneb/", done, {"language": WELSH}, name="holder_done_cy"),
+    path("cadarnhau/galwad/", call, {"language": WELSH}, name="holder_call_cy"),
+]
