@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from allauth.core import ratelimit
 from django.http import HttpRequest
+from django.views.decorators.debug import sensitive_variables
 
 from runbooks.access.models import User
 from runbooks.access.permissions import Actor
@@ -33,6 +34,7 @@ class Confirmation:
     at: datetime
 
 
+@sensitive_variables("password")
 def confirm(request: HttpRequest, user: User, password: str, *, at: datetime) -> Confirmation:
     """Check the password of the person who is signed in. Raises NotConfirmedError, TooManyTriesError.
 

@@ -5,8 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from django.utils.decorators import method_decorator
-from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from rest_framework import serializers, status
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -111,10 +113,24 @@ class ActionDetail(APIView):
         return Response(ActionSerializer(action_for(incident.pk, number)).data)
 
 
+class ShallowParser(JSONParser):
+    """JSON, and no error of ours where it is nested without end."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
+        try:
+            return super().parse(stream, media_type, parser_context)
+        except RecursionError:
+            raise ParseError("JSON parse error - nested too deeply") from None
+
+
 @method_decorator(sensitive_post_parameters("password"), name="dispatch")
 class ActionDecisions(APIView):
     """Deciding. The answer is the action as it stands: a draft again where the request was void."""
 
+    parser_classes = (ShallowParser,)
+
+    # A report of an error shows what frames hold, and these hold the password.
+    @method_decorator(sensitive_variables())
     def post(self, request: Request, reference: str, number: int) -> Response:
         user, actor, incident, at = _seen(request, reference)
         require(actor, "approve_action", incident.pk)

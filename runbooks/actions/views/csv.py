@@ -30,8 +30,17 @@ HEADS: Final = (
     "put back at",
     "message",
 )
-# What a spreadsheet would take for a formula.
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+# What a spreadsheet would take for a formula: also in the wide letters of East Asia, and behind what it strips.
+FORMULA: Final = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\N{FULLWIDTH EQUALS SIGN}",
+    "\N{FULLWIDTH PLUS SIGN}",
+    "\N{FULLWIDTH HYPHEN-MINUS}",
+    "\N{FULLWIDTH COMMERCIAL AT}",
+)
 
 
 @require_safe
@@ -75,4 +84,4 @@ def _iso(moment: datetime | None, seen: Seen) -> str:
 
 def _cell(value: object) -> str:
     text = str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return f"'{text}" if text.startswith(("\t", "\r", "\n")) or text.lstrip().startswith(FORMULA) else text

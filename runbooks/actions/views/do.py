@@ -1,7 +1,7 @@
 """What the forms about an action post to: one verb, one operation, then back to the action."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from django import forms
@@ -29,11 +29,11 @@ Decided = ActionDecision.Kind
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A verb, its form with valid answers, and who does it."""
+    """A verb, its form with valid answers, and who does it. What was typed is in no report of an error."""
 
     request: PortalRequest
     seen: Seen
-    given: Mapping[str, Any]
+    given: Mapping[str, Any] = field(repr=False)
 
     @property
     def where(self) -> dict[str, Any]:
