@@ -152,7 +152,7 @@ def finish(*, results: Sequence[Result]) -> None:
         _note(order, result)
         if order.status == Status.FAILED:
             failed.append(order)
-            if result.error is not None and not result.error.may_have_arrived:
+            if result.error and result.code_id and not result.error.may_have_arrived:
                 never_left.append(result.code_id)
         if order.status == Status.SENT and not incident.is_over:
             _log(order, actor, result.at)
