@@ -49,7 +49,7 @@ def meant(typed: str) -> str:
 
 def account_meant(typed: str) -> str:
     """The account name as it is hashed: with or without what follows the @."""
-    return typed[:TYPED_MAX].strip().lower().partition("@")[0].rstrip()[:320]
+    return typed[:TYPED_MAX].replace("\0", "").strip().lower().partition("@")[0].rstrip()[:320]
 
 
 def digest_of(purpose: str, login: str, code: str) -> str:

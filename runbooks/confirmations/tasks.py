@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from runbooks.confirmations.operations import checking, sending
+from runbooks.confirmations.operations import checking, probing, sending
 
 
 @shared_task(name="confirmations.check", ignore_result=True)
@@ -24,3 +24,8 @@ def sweep() -> None:
 @shared_task(name="confirmations.send_texts", ignore_result=True)
 def send_texts() -> None:
     sending.send_texts(clock=timezone.now)
+
+
+@shared_task(name="confirmations.probes", ignore_result=True)
+def probes() -> None:
+    probing.look(at=timezone.now())
