@@ -15,7 +15,7 @@ from runbooks.actions.models import Action, ActionAccount, ActionDecision
 from runbooks.actions.operations.drafting import resolve
 from runbooks.actions.operations.locking import action_entry, lock_action, move, only_while
 from runbooks.actions.operations.planning import NotPlannedError
-from runbooks.actions.queries.stages import held_back, is_lock_down
+from runbooks.actions.queries.stages import held_back, is_lock_down, stopped_before
 from runbooks.actions.queries.superseded import not_to_be_put_back
 from runbooks.background import wake
 from runbooks.containment.models import Step
@@ -320,15 +320,23 @@ def _ready(incident: Incident, action: Action) -> int:
         mend = "Make the list again, then look at the preview." if action.undoes is None else "Exclude them, then ask."
         raise ListChangedError(f"{problem[0].upper()}{problem[1:]}. {mend}")
     if problem := _gate_problem(action):
-        raise ListChangedError(f"The gate closed since: {problem}. Exclude them, then ask.")
+        mend = "Look at the stages." if stopped_before(action) else "Exclude them, then ask."
+        raise ListChangedError(f"The gate closed since: {problem}. {mend}")
     if is_lock_down(action) and not action.stages.exists():
         raise NotPlannedError("Plan the way back first: nothing is taken from everyone without one.")
     return count
 
 
 def _gate_problem(action: Action) -> str:
-    """Who of a stage no longer passes its gate: harm may be seen between the draft and the decision."""
-    held = held_back(action) if action.stage_id is not None else []
+    """Who on the way back from a lock-down no longer passes, and whether too many were harmed since they came back.
+
+    Harm may be seen between the draft and the decision.
+    """
+    if action.undoes is None or not is_lock_down(action.undoes):
+        return ""
+    if stopped := stopped_before(action):
+        return f"{stopped[0].lower()}{stopped[1:].rstrip('.')}"
+    held = held_back(action)
     also = f" and {len(held) - 3} more" if len(held) > 3 else ""
     return f"{', '.join(held[:3])}{also} may not come back yet" if held else ""
 

@@ -143,8 +143,22 @@ def gate(state: str, *, has_second_factor: bool) -> str:
     return f"{State(state).label}, not yet cleared"
 
 
+def gates_of(incident_id: UUID) -> dict[int, str]:
+    """{account id: why its gate holds it back}. One query."""
+    return _affected(incident_id)[0]
+
+
+def stopped_before(action: Action) -> str:
+    """Why a stage's action waits by the stop rule of the stage before; empty where it does not. Three queries."""
+    if action.stage is None or action.undoes is None:
+        return ""
+    before = RestorationStage.objects.filter(lock_down=action.undoes, position__lt=action.stage.position)
+    stages, harmed = list(before.order_by("position")), _harmed(action.undoes)
+    return _stop_problem([StageNow(stage, (), {}, 0, 0, harmed.get(stage.pk, 0), ()) for stage in stages])
+
+
 def held_back(action: Action) -> list[str]:
-    """Logins on the list of a stage's action that no longer pass its gate, and were not taken in knowingly."""
+    """Logins on a way back from a lock-down that no longer pass their gate, and were not taken in knowingly."""
     taken_in = action.exclusions.filter(taken_in_at__isnull=False).values("account_id")
     rows = ActionAccount.objects.filter(action=action).exclude(account__in=taken_in)
     affected = AffectedAccount.objects.filter(incident_id=action.incident_id, account__in=rows.values("account_id"))
