@@ -10,14 +10,21 @@ from runbooks.outbound.errors import OutboundError
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+# IPv4 in IPv6: by the well-known prefix of translators, and as stateless ones write it (RFC 2765).
+WRAPPED: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::ffff:0:0:0/96"))
 # Where clouds hand out a machine's own credentials, and what is no single machine: refused whatever the settings say.
 NEVER: Final = tuple(
     ipaddress.ip_network(text)
-    for text in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "100.100.100.200/32", "0.0.0.0/8", "::/128")
+    for text in (
+        *("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "100.100.100.200/32", "168.63.129.16/32"),
+        *("192.0.0.192/32", "0.0.0.0/8", "::/128"),
+    )
 )
-# Python calls these global; they are IPv4 in an old dress, and networks of one site.
-NOT_GLOBAL: Final = tuple(ipaddress.ip_network(text) for text in ("::/96", "fec0::/10", "64:ff9b:1::/48"))
+# Python calls these global; they are IPv4 in an old dress, and networks of one site, of a document or of a router.
+NOT_GLOBAL: Final = tuple(
+    ipaddress.ip_network(text)
+    for text in ("::/96", "fec0::/10", "64:ff9b:1::/48", "192.88.99.0/24", "3fff::/20", "5f00::/16")
+)
 
 
 def is_allowed(address: IPAddress, networks: Iterable[IPNetwork]) -> bool:
@@ -35,7 +42,7 @@ def _real(address: IPAddress) -> IPAddress:
     if isinstance(address, ipaddress.IPv4Address):
         return address
     inside = address.ipv4_mapped or address.sixtofour
-    if inside is None and address in NAT64:
+    if inside is None and any(address in network for network in WRAPPED):
         inside = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return inside or address
 

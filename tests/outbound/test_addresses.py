@@ -20,6 +20,7 @@ from tests.outbound.serving import Server, get, refused, send
         *("169.254.169.254", "100.100.100.200", "224.0.1.1", "239.1.1.1", "192.0.2.1", "198.18.0.1", "240.0.0.1"),
         *("::1", "::", "fe80::1", "fc00::1", "fd00:ec2::254", "fec0::1", "ff02::1", "2001:db8::1", "2001::1"),
         *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1", "::10.0.0.1"),
+        *("::ffff:0:7f00:1", "::ffff:0:a00:1", "192.88.99.1", "3fff::1", "5f00::1", "168.63.129.16"),
         *("64:ff9b::a00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::a00:1", "2002:a00:1::1", "2002:7f00:1::1"),
     ],
 )
@@ -39,7 +40,13 @@ def test_a_named_network_is_allowed_in_every_dress(text: str) -> None:
     assert not addresses.is_allowed(ipaddress.ip_address("192.168.0.1"), [network])
 
 
-@pytest.mark.parametrize("text", ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "fd00:ec2::254", "224.0.0.1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "fd00:ec2::254", "224.0.0.1"),
+        *("168.63.129.16", "192.0.0.192", "::ffff:0:a9fe:a9fe", "64:ff9b::a83f:8110"),
+    ],
+)
 def test_no_setting_opens_the_door_to_a_machines_own_credentials(text: str) -> None:
     everything = [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
     assert not addresses.is_allowed(ipaddress.ip_address(text), everything)
