@@ -27,6 +27,8 @@ SALT: Final = "runbooks.confirmations.holder"
 # From one page to the next. The code outlives it: whoever takes longer types it again.
 MINUTES: Final = 30
 COOKIE_MAX_BYTES: Final = 3800
+# Pages that stand at another's address, or at any: in the other language, these are shown.
+SHOWN_AT: Final[Mapping[str, str]] = {"again": "start", "call_answer": "call"}
 Page = Callable[..., HttpResponse]
 
 
@@ -79,7 +81,7 @@ def show(
         "page": page,
         "language": language,
         "other": OTHER[language],
-        "other_address": address(page if page != "again" else "start", OTHER[language]),
+        "other_address": address(SHOWN_AT.get(page, page), OTHER[language]),
         "to": {name: address(name, language) for name in ("start", "changed", "how", "about", "check", "done", "call")},
         "institution": settings.INSTITUTION_NAME,
         "host": urlsplit(settings.HOLDER_URL).netloc,
