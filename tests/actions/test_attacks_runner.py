@@ -13,6 +13,7 @@ from runbooks.actions.models import Action, ActionAccount
 from runbooks.actions.operations import (
     cancel_rest,
     pause,
+    resolve_anew,
     resume,
     sweeping,
 )
@@ -22,7 +23,7 @@ from runbooks.actions.tasks import preview as preview_task
 from runbooks.actions.tasks import run as run_task
 from runbooks.actions.tasks import verify as verify_task
 from runbooks.affected_accounts.models import AffectedAccount
-from runbooks.connectors.base import ConnectorError, failure
+from runbooks.connectors.base import AccountState, ConnectorError, failure
 from runbooks.incidents.models import Incident
 from runbooks.timeline.models import TimelineEvent
 from tests.actions.acting import Clock, approved, drafted, requested, statuses
@@ -192,6 +193,46 @@ def test_a_system_in_which_everything_fails_is_stopped_in_small_batches_too(
     action = approved(requested(drafted(incident, asker, accounts=accounts, stop_after_failures=5), asker), approver)
     assert go(action).status == Action.Status.PAUSED
     assert statuses(action)["failed"] < 9
+
+
+ODD = "No \0 entry\r\n\ud800 <b>\u202e"
+
+
+def test_whatever_a_system_writes_can_be_kept(ready: Action, rogue: Rogue) -> None:
+    rogue.answers = lambda results: [failure(one.account, ODD, permanent=True) for one in results]
+    run_task(str(ready.pk))
+    assert statuses(now(ready)) == {"failed": 4}
+    assert {row.message for row in ready.accounts.all()} == {"No   entry    <b>"}
+
+
+def test_whatever_a_system_refuses_with_can_be_kept(
+    ready: Action, rogue: Rogue, incident: Incident, accounts: list[AffectedAccount], asker: User
+) -> None:
+    rogue.on_read = fail(ConnectorError(ODD, permanent=True))
+    run_task(str(ready.pk))
+    assert "refused: No   entry" in now(ready).paused_because
+    assert "No   entry" in drafted(incident, asker, accounts=accounts).preview_problem
+    rogue.on_read = lambda asked: None
+    rogue.states = lambda states: [AccountState(one.account, problem=ODD) for one in states]
+    assert drafted(incident, asker, accounts=accounts).previewed_at is not None
+
+
+def test_a_list_that_changes_while_it_is_previewed_is_read_again(
+    rogue: Rogue, incident: Incident, accounts: list[AffectedAccount], asker: User
+) -> None:
+    action = drafted(incident, asker, accounts=accounts)
+    resolve_anew(action_id=action.pk, actor=actor_for(asker), at=timezone.now())
+
+    def change(asked: object) -> None:
+        rogue.on_read = lambda again: None
+        resolve_anew(action_id=action.pk, actor=actor_for(asker), at=timezone.now())
+
+    rogue.on_read = change
+    preview_task(str(action.pk))
+    assert now(action).previewed_at is None
+    preview_task(str(action.pk))
+    assert now(action).previewed_at is not None
+    assert not action.accounts.filter(was_so__isnull=True).exists()
 
 
 # People and clocks in between

@@ -23,6 +23,11 @@ def read(connector: Connector, rows: Sequence[ActionAccount]) -> list[AccountSta
     return states
 
 
+def plain(text: object) -> str:
+    """What a system wrote, fit for a line and for the database, which takes neither NUL nor half a character."""
+    return "".join(mark if mark.isprintable() else " " for mark in str(text)).strip()
+
+
 def check_order(rows: Sequence[ActionAccount], answers: Sequence[AccountState | ActionResult]) -> None:
     """Raises MixedUpError unless there is one answer an account, in the order asked."""
     if [row.login for row in rows] != [one.account.login for one in answers]:

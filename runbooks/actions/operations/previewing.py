@@ -9,7 +9,7 @@ from django.db import transaction
 from runbooks.access.permissions import PORTAL
 from runbooks.actions.connecting import connection_of
 from runbooks.actions.models import Action, ActionAccount
-from runbooks.actions.operations.asking import read
+from runbooks.actions.operations.asking import plain, read
 from runbooks.actions.operations.leasing import Lease, held, held_with_incident, leased
 from runbooks.actions.operations.ledger import before_facts, plain_facts
 from runbooks.actions.operations.locking import action_entry
@@ -40,7 +40,7 @@ def preview(*, action_id: UUID, clock: Clock) -> None:
                     _store(lease, action, rows, read(connector, rows))
                     after = rows[-1].position
         except (ConnectorError, DomainError) as error:
-            problem = str(error)
+            problem = plain(error)
         _close(lease, action.version, problem, clock())
 
 
@@ -64,7 +64,7 @@ def _store(lease: Lease, action: Action, rows: Sequence[ActionAccount], states: 
             if action.undoes_id is None
             else holds(action, before.get(row.account_id, {}), facts, None)
         )
-        by_answer.setdefault((was_so, state.problem[:1000]), []).append(row.pk)
+        by_answer.setdefault((was_so, plain(state.problem)[:1000]), []).append(row.pk)
     for (was_so, problem), ids in by_answer.items():
         ActionAccount.objects.filter(pk__in=ids).update(was_so=was_so, message=problem)
 

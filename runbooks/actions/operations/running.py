@@ -17,7 +17,7 @@ from django.db.models import F, Min, Q
 
 from runbooks.actions.connecting import connection_of
 from runbooks.actions.models import Action, ActionAccount
-from runbooks.actions.operations.asking import check_order, read, ref, somebody_else
+from runbooks.actions.operations.asking import check_order, plain, read, ref, somebody_else
 from runbooks.actions.operations.deciding import void_before_start
 from runbooks.actions.operations.finishing import finish, halt, pause_run, start_run
 from runbooks.actions.operations.leasing import Lease, LeaseLostError, held, held_with_incident, leased
@@ -205,19 +205,20 @@ def _values(action: Action, rows: Sequence[Row]) -> dict[str, Values] | None:
 
 
 def _settled(action: Action, row: Row, result: ActionResult, at: datetime) -> Settled:
+    said = plain(result.message)
     match result.outcome:
         case Outcome.OK:
-            return Settled(row, Status.DONE, result.message, before=result.before)
+            return Settled(row, Status.DONE, said, before=result.before)
         case Outcome.ALREADY:
             was_so = row.attempts == 1 or holds(action, row.before_facts or {}, row.before_facts or {}, row.sent_at)
-            return Settled(row, Status.ALREADY if was_so else Status.DONE, result.message, before=result.before)
+            return Settled(row, Status.ALREADY if was_so else Status.DONE, said, before=result.before)
         case Outcome.PENDING:
-            return Settled(row, Status.PENDING, result.message)
+            return Settled(row, Status.PENDING, said)
         case _ if result.permanent or row.attempts >= ATTEMPTS:
-            return Settled(row, Status.FAILED, result.message, is_permanent=result.permanent)
+            return Settled(row, Status.FAILED, said, is_permanent=result.permanent)
         case _:
             wait = result.retry_after if result.retry_after is not None else _backoff(row.attempts)
-            return Settled(row, Status.WAITING, result.message, retry_at=at + timedelta(seconds=wait))
+            return Settled(row, Status.WAITING, said, retry_at=at + timedelta(seconds=wait))
 
 
 @transaction.atomic
@@ -273,7 +274,7 @@ def _refused(turn: Run, rows: Sequence[Row], error: ConnectorError) -> bool:
         action.not_before = turn.clock() + timedelta(seconds=wait)
         action.save(update_fields=["not_before"])
     if error.permanent or turn.refusals >= REFUSALS:
-        pause_run(turn.lease, f"{action.connection} refused: {error}", turn.clock())
+        pause_run(turn.lease, f"{action.connection} refused: {plain(error)}", turn.clock())
         return False
     return True
 

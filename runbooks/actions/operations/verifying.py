@@ -11,7 +11,7 @@ from django.db import transaction
 from runbooks.access.permissions import PORTAL
 from runbooks.actions.connecting import connection_of
 from runbooks.actions.models import Action, ActionAccount
-from runbooks.actions.operations.asking import read
+from runbooks.actions.operations.asking import plain, read
 from runbooks.actions.operations.finishing import OVER
 from runbooks.actions.operations.leasing import Lease, held_with_incident, leased
 from runbooks.actions.operations.ledger import before_facts, plain_facts, write_read_back
@@ -62,7 +62,7 @@ def verify(*, action_id: UUID, clock: Clock) -> None:
             with connection_of(action) as connector:
                 counts = _read_all(lease, action, connector, clock)
         except (ConnectorError, DomainError) as error:
-            _try_later(lease, str(error), clock())
+            _try_later(lease, plain(error), clock())
         else:
             _speak_for_the_step(action, _close(lease, counts, clock()), clock())
 
