@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from django.core.signals import got_request_exception
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from django.views.debug import ExceptionReporter
@@ -266,3 +268,22 @@ def test_what_is_of_another_incident_is_not_reached_by_a_number_of_ours(
         assert client.post(verb(run_, name), {"reason": "x", "all_accounts": "1"}).status_code == 404
     assert room.reference not in client.get(reverse("my_work")).text
     assert client.get(reverse("live", args=[room.pk])).status_code == 404
+
+
+def test_the_list_of_the_api_asks_no_more_for_more_actions(
+    rogue: Rogue, room: Incident, asker: User, client_of: ClientOf
+) -> None:
+    client, address = client_of(asker), reverse("api_actions", args=[room.reference])
+
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get(address).status_code == 200
+        return len(captured)
+
+    drafted(room, asker, accounts=[make_affected(room)])
+    queries()
+    few = queries()
+    for _ in range(5):
+        drafted(room, asker, accounts=[make_affected(room)])
+    assert queries() == few
+    assert client.get(address).json()["results"][0]["accounts"] == {"waiting": 1}

@@ -24,6 +24,7 @@ from runbooks.actions.tasks import run as run_task
 from runbooks.actions.tasks import verify as verify_task
 from runbooks.affected_accounts.models import AffectedAccount
 from runbooks.connectors.base import AccountState, ConnectorError, failure
+from runbooks.errors import DomainError
 from runbooks.incidents.models import Incident
 from runbooks.timeline.models import TimelineEvent
 from tests.actions.acting import Clock, approved, drafted, requested, statuses
@@ -341,3 +342,26 @@ def test_what_nobody_can_work_on_does_not_keep_others_from_the_sweep(
     Action.objects.filter(pk=over[3].pk).update(incident=incident, number=77)
     sweeping.sweep(at=timezone.now())
     assert [task for task, action_id in woken if action_id in {str(over[k].pk) for k in (0, 2, 3)}] == []
+
+
+# The door between exercises and the world
+
+
+@pytest.mark.parametrize("is_exercise", [True, False])
+def test_a_connection_that_turned_real_or_simulated_since_the_approval_reaches_nobody(
+    is_exercise: bool, rogue: Rogue, asker: User, approver: User
+) -> None:
+    rogue.is_simulated = is_exercise
+    room = make_incident(lead=approver, members=(asker,), is_exercise=is_exercise)
+    accounts = [make_affected(room)]
+    action = approved(requested(drafted(room, asker, accounts=accounts), asker), approver)
+    other = drafted(room, asker, accounts=accounts)
+    reads, rogue.is_simulated = rogue.reads, not is_exercise
+    assert go(action).status == Action.Status.PAUSED
+    assert ("An exercise takes a simulated" if is_exercise else "would contain nobody") in action.paused_because
+    Action.objects.filter(pk=other.pk).update(previewed_at=None)
+    preview_task(str(other.pk))
+    assert now(other).preview_problem
+    with pytest.raises(DomainError):
+        drafted(room, asker, accounts=accounts)
+    assert (rogue.reads, rogue.acted_on) == (reads, [])

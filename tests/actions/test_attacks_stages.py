@@ -110,3 +110,20 @@ def test_a_row_of_another_action_is_not_put_back_by_its_number(
     )  # fmt: skip
     assert back.accounts.count() == 1
     assert not back.accounts.filter(account=row.account).exists()
+
+
+def test_undoing_the_undoing_of_a_stage_is_no_way_around_the_gate(
+    lock_down: Action, room: Incident, people: list[Account], asker: User, approver: User
+) -> None:
+    pilot = done(stage_drafted(lock_down, 1, asker), asker, approver)
+
+    def back_from(action: Action) -> Action:
+        return previewed(draft_rollback(action_id=action.pk, reason="Wrong", actor=actor_for(asker), at=timezone.now()))
+
+    harmed(room, people[0], approver)
+    restricted = back_from(pilot)
+    assert restricted.accounts.count() == 2, "taking access away again waits for no gate"
+    done(restricted, asker, approver)
+    again = back_from(restricted)
+    assert {one.login for one in again.exclusions.all()} == {people[0].login}
+    assert {one.login for one in again.accounts.all()} == {people[1].login}

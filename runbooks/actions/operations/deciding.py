@@ -15,7 +15,7 @@ from runbooks.actions.models import Action, ActionAccount, ActionDecision
 from runbooks.actions.operations.drafting import resolve
 from runbooks.actions.operations.locking import action_entry, lock_action, move, only_while
 from runbooks.actions.operations.planning import NotPlannedError
-from runbooks.actions.queries.stages import held_back, is_lock_down, stopped_before
+from runbooks.actions.queries.stages import held_back, is_lock_down, leads_back, stopped_before
 from runbooks.actions.queries.superseded import not_to_be_put_back
 from runbooks.background import wake
 from runbooks.containment.models import Step
@@ -332,7 +332,7 @@ def _gate_problem(action: Action) -> str:
 
     Harm may be seen between the draft and the decision.
     """
-    if action.undoes is None or not is_lock_down(action.undoes):
+    if action.undoes is None or not leads_back(action.kind, action.undoes):
         return ""
     if stopped := stopped_before(action):
         return f"{stopped[0].lower()}{stopped[1:].rstrip('.')}"

@@ -12,7 +12,7 @@ from runbooks.actions.models import Action, ActionAccount, ActionExclusion
 from runbooks.actions.operations.drafting import BadActionError, new_action
 from runbooks.actions.operations.locking import lock_action, only_while
 from runbooks.actions.operations.resolving import Left, Target, left_alone
-from runbooks.actions.queries.stages import gates_of, is_lock_down
+from runbooks.actions.queries.stages import gates_of, leads_back
 from runbooks.actions.queries.superseded import on_the_way_back, overtaken
 from runbooks.connectors.base import Action as Verb
 from runbooks.connectors.base import Capabilities
@@ -64,16 +64,16 @@ def _draft(
     targets, left = way_back(first, row_ids)
     known = {one.account_id for one in left}
     # Undoing an unlocking takes access away, like any lock.
-    protected = [*left_alone(incident, kind, targets), *_held_back(first, targets)]
+    protected = [*left_alone(incident, kind, targets), *_held_back(first, kind, targets)]
     left += [one for one in protected if one.account_id not in known]
     if not targets:
         raise CannotUndoError("There is nothing to put back: no account was changed, or all were put back already.")
     return new_action(incident, undoing_action(first, kind, reason, most), targets, left, actor=actor, at=at)
 
 
-def _held_back(first: Action, targets: Sequence[Target]) -> list[Left]:
+def _held_back(first: Action, kind: str, targets: Sequence[Target]) -> list[Left]:
     """Coming back from a lock-down in one go goes through the same gate as coming back by stages."""
-    gates = gates_of(first.incident_id) if is_lock_down(first) else {}
+    gates = gates_of(first.incident_id) if leads_back(kind, first) else {}
     return [
         Left(target.account_id, target.login, ActionExclusion.Kind.GATE, gates[target.account_id])
         for target in targets

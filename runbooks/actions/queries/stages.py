@@ -143,6 +143,14 @@ def gate(state: str, *, has_second_factor: bool) -> str:
     return f"{State(state).label}, not yet cleared"
 
 
+def leads_back(kind: str, first: Action) -> bool:
+    """Whether undoing `first` by this kind gives back what a lock-down took, be it by undoing an undoing."""
+    root = first
+    while root.undoes is not None:
+        root = root.undoes
+    return kind == Action.Kind.RESTORE_REMOTE_ACCESS and is_lock_down(root)
+
+
 def gates_of(incident_id: UUID) -> dict[int, str]:
     """{account id: why its gate holds it back}. One query."""
     return _affected(incident_id)[0]
