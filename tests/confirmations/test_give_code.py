@@ -56,7 +56,7 @@ def test_a_holder_who_was_recognised_gets_a_code_and_counts_as_reached(
     ("channel", "more"),
     [
         ("read_out", {}),
-        ("read_out", {"check": "pass"}),
+        ("read_out", {"check": "called_back"}),
         ("read_out", {"check": "two_facts", "number": NUMBER}),
         ("read_out", {"check": "called_back", "number": "07700 900999"}),
         ("in_person", {}),

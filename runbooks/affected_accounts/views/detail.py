@@ -90,6 +90,7 @@ def _show(
         "contact": _newest_contact(account, incident, at),
         "may_ring": can(actor, "view_directory"),
         "may_act": can(actor, "request_action") and not incident.is_over,
+        "may_send_codes": can(actor, "issue_code") and not incident.is_over,
         "forms": _forms(incident, account, actor, at, bound),
         "refused": bound,
     }

@@ -94,6 +94,7 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
         "first": links.to() if found.before else "",
         "verbs": verbs,
         "may_act": can(actor, "request_action") and not incident.is_over,
+        "may_send_codes": can(actor, "issue_code") and not incident.is_over,
         "may_import": can(actor, "import_affected") and not incident.is_over,
         "unresolved": read.unresolved,
         "differs": matched.differs,

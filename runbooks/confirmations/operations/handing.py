@@ -76,8 +76,8 @@ def _attempt(giving: Giving, row: AffectedAccount, at: datetime) -> Attempt:
         return Attempt(channel, ContactAttempt.Outcome.SENT, at, note=note)
     if giving.channel == Channel.IN_PERSON and giving.check not in FACE_TO_FACE:
         raise NotRecognisedError("In person the holder shows a pass, or a named colleague vouches.")
-    if giving.channel == Channel.READ_OUT and giving.number not in {row.account.mobile, row.account.telephone}:
-        raise NotRecognisedError("Read a code out on a number that is on file, after you called it.")
+    if giving.number and giving.number not in {row.account.mobile, row.account.telephone}:
+        raise NotRecognisedError("Call a number that is on file. Another one is somebody’s word, and proves nothing.")
     if giving.check == Check.CALLED_BACK and not giving.number:
         raise NotRecognisedError("Say which number on file was called.")
     identity = recognised(giving.check, giving.note, row.account, at)

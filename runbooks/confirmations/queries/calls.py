@@ -174,9 +174,25 @@ def _parameters(incident_id: UUID, at: datetime) -> dict[str, Any]:
 
 
 def _waiting(row: tuple[Any, ...]) -> Waiting:
-    pk, urgency, tier, attempts, tried, *rest = row
-    *texts_and_times, outcome, held_by, held_since = rest
+    pk, urgency, tier, attempts, tried = row[:5]
+    letter, login, name, office, department, mobile, telephone, changed, last_at, last_said = row[5:15]
+    call_back_at, outcome, held_by, held_since = row[15:]
     return Waiting(
-        pk, Urgency(urgency), (urgency, tier, attempts, tried, pk), *texts_and_times, outcome or "", held_by or "",
-        held_since,
-    )  # fmt: skip
+        affected_id=pk,
+        urgency=Urgency(urgency),
+        place=(urgency, tier, attempts, tried, pk),
+        tier=letter,
+        login=login,
+        name=name,
+        office=office,
+        department=department,
+        mobile=mobile,
+        telephone=telephone,
+        contact_changed_at=changed,
+        last_contact_at=last_at,
+        last_contact_outcome=last_said,
+        call_back_at=call_back_at,
+        last_outcome=outcome or "",
+        held_by=held_by or "",
+        held_since=held_since,
+    )

@@ -80,6 +80,7 @@ TABS = (
     ("steps", "Steps", "steps"),
     ("accounts", "Accounts", "accounts"),
     ("actions", "Actions", "actions"),
+    ("desk", "Desk", "desk"),
     ("timeline", "Timeline", "timeline"),
     ("people", "People", "incident_people"),
     ("notices", "Notices", "notices"),

@@ -1,0 +1,1 @@
+"""Pages of whoever reaches holders: codes sent, letters printed, calls made."""

@@ -1,0 +1,126 @@
+"""What the desk says of a call, and how a code is given to one holder."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from django import forms
+
+from runbooks.access.models import User
+from runbooks.access.permissions import HELPING
+from runbooks.confirmations.models import DeskCall
+from runbooks.directory.models import Account
+from runbooks.incidents.models import Incident
+
+Check = DeskCall.Check
+NOTE_HINT = "For two facts: which were asked for. For a colleague: their name. Never a password or a code."
+
+
+def numbers_of(account: Account) -> list[tuple[str, str]]:
+    """The numbers on file, mobile first, to choose from."""
+    named = ((account.mobile, "Mobile"), (account.telephone, "Telephone"))
+    return [(number, f"{label} {number}") for number, label in named if number]
+
+
+def _number(account: Account) -> forms.ChoiceField:
+    choices = [*numbers_of(account), ("", "None: they rang, or came")]
+    return forms.ChoiceField(label="Number called", choices=choices, required=False)
+
+
+def _note(label: str = "Note") -> forms.CharField:
+    return forms.CharField(label=label, max_length=160, required=False, widget=forms.Textarea(attrs={"rows": 2}))
+
+
+def _check(choices: list[tuple[str, str]]) -> forms.ChoiceField:
+    return forms.ChoiceField(label="How the holder was recognised", choices=choices, widget=forms.RadioSelect)
+
+
+class HolderForm(forms.Form):
+    """A form about one holder. `key` tells the forms of a page apart."""
+
+    key: ClassVar[str]
+
+    def __init__(self, data: Mapping[str, Any] | None = None, *, account: Account, incident: Incident) -> None:
+        super().__init__(data, auto_id=f"{self.key}-%s")
+        self.incident = incident
+        self.prepare(account)
+
+    def prepare(self, account: Account) -> None:
+        """Fill in what depends on the holder."""
+
+
+class NotReachedForm(HolderForm):
+    key = "not-reached"
+    note = _note()
+
+    def prepare(self, account: Account) -> None:
+        self.fields = {"number": _number(account), **self.fields}
+
+
+class ReachedForm(HolderForm):
+    key = "reached"
+    check = _check(Check.choices)
+    note = _note("Which facts, or who vouched")
+
+    def prepare(self, account: Account) -> None:
+        self.fields = {"number": _number(account), **self.fields}
+
+
+class CallBackForm(HolderForm):
+    key = "call-back"
+    at = forms.TimeField(
+        label="Call back at", help_text="The next time it is so.", widget=forms.TimeInput(attrs={"type": "time"})
+    )
+    note = _note()
+
+    def moment(self, now: datetime) -> datetime:
+        return next_such(self.cleaned_data["at"].hour, self.cleaned_data["at"].minute, self.incident.zone, now)
+
+
+def next_such(hour: int, minute: int, zone: ZoneInfo, now: datetime) -> datetime:
+    """The next moment at which the clock in the zone shows this."""
+    local = now.astimezone(zone)
+    found = local.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return found if found > local else (found + timedelta(days=1))
+
+
+class ReadOutForm(HolderForm):
+    key = "read_out"
+    check = _check(Check.choices)
+    note = _note("Which facts, or who vouched")
+
+    def prepare(self, account: Account) -> None:
+        self.fields = {"number": _number(account), **self.fields}
+
+
+class InPersonForm(HolderForm):
+    key = "in_person"
+    check = _check([(kind.value, str(kind.label)) for kind in (Check.PASS, Check.VOUCHED)])
+    note = _note("Who vouched")
+
+
+class ColleagueForm(HolderForm):
+    key = "colleague"
+    colleague = forms.CharField(
+        label="Colleague who vouches and takes it to the holder", max_length=160, help_text="Name and office."
+    )
+    second = forms.ChoiceField(label="Second person, at this screen")
+    password = forms.CharField(
+        label="Their own password",
+        max_length=200,
+        help_text="Typed by the second person. It proves that two of you agree.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+    )
+
+    def prepare(self, account: Account) -> None:
+        people = seconders(self.incident)
+        self.fields["second"].choices = [("", "Choose"), *people]  # type: ignore[attr-defined]  # a ChoiceField
+
+
+def seconders(incident: Incident) -> list[tuple[str, str]]:
+    """Who in the incident may issue codes."""
+    people = User.objects.filter(
+        is_active=True, role__in=HELPING, memberships__incident=incident, memberships__ended_at__isnull=True
+    ).order_by("name")
+    return [(str(pk), name) for pk, name in people.values_list("pk", "name")]
