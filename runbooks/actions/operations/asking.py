@@ -1,10 +1,11 @@
 """Reading accounts through a connector, and whether an answer is about those that were asked for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+
+from django.db.models import F, QuerySet
 
 from runbooks.actions.models import ActionAccount
 from runbooks.connectors.base import AccountRef, AccountState, ActionResult, Connector
-from runbooks.directory.models import Account
 from runbooks.errors import DomainError
 
 
@@ -37,15 +38,15 @@ def check_order(rows: Sequence[ActionAccount], answers: Sequence[AccountState | 
         )
 
 
-def somebody_else(rows: Iterable[ActionAccount]) -> set[int]:
-    """Those rows whose account has another login or identifier in the directory than when the list was made.
+def with_holder(rows: QuerySet[ActionAccount]) -> QuerySet[ActionAccount]:
+    """Rows with what the directory says of their accounts now, for `is_somebody_else`."""
+    return rows.annotate(login_now=F("account__login"), external_id_now=F("account__external_id"))
 
-    What was approved was for whom they named then; who has the login now may be another person. One query.
+
+def is_somebody_else(row: ActionAccount) -> bool:
+    """Whether the account has another login or identifier in the directory than when the list was made.
+
+    What was approved was for whom they named then; who has the login now may be another person.
     """
-    then = {row.account_id: row for row in rows}
-    now = Account.objects.filter(pk__in=then).values_list("pk", "login", "external_id")
-    return {
-        then[account_id].pk
-        for account_id, login, external_id in now
-        if (login, external_id) != (then[account_id].login, then[account_id].external_id)
-    }
+    now = vars(row)
+    return (row.login, row.external_id) != (now["login_now"], now["external_id_now"])

@@ -17,7 +17,7 @@ from django.db.models import F, Min, Q
 
 from runbooks.actions.connecting import connection_of
 from runbooks.actions.models import Action, ActionAccount
-from runbooks.actions.operations.asking import check_order, plain, read, ref, somebody_else
+from runbooks.actions.operations.asking import check_order, is_somebody_else, plain, read, ref, with_holder
 from runbooks.actions.operations.deciding import void_before_start
 from runbooks.actions.operations.finishing import finish, halt, pause_run, start_run
 from runbooks.actions.operations.leasing import Lease, LeaseLostError, held, held_with_incident, leased
@@ -129,12 +129,12 @@ def _next_rows(action: Action, turn: Run) -> list[Row]:
     size = min(action.batch_size, turn.connector.capabilities.batch_size)
     due = Q(retry_at__isnull=True) | Q(retry_at__lte=turn.clock())
     rows = Row.objects.filter(Q(status=Status.SENDING) | Q(status=Status.WAITING) & due, action=action)
-    return list(rows.order_by("position")[:size])
+    return list(with_holder(rows).order_by("position")[:size])
 
 
 def _sort_by_holder(rows: Sequence[Row]) -> tuple[list[Settled], list[Row]]:
     """Rows that may be about somebody else by now, which are not touched, and the others."""
-    others = somebody_else(rows)
+    others = {row.pk for row in rows if is_somebody_else(row)}
     moved = [
         Settled(row, Status.FAILED, ANOTHER, is_permanent=True)
         if row.status == Status.WAITING
