@@ -13,6 +13,7 @@ from runbooks.incidents.models import Incident, IncidentRole
 from runbooks.notifications.queries import undelivered_count
 from runbooks.presentation import clock, plural, span, time_left
 from runbooks.room.queries.action_needs import action_needs
+from runbooks.room.queries.holder_needs import holder_lines
 from runbooks.room.queries.need import Need
 from runbooks.room.queries.tally import Tally
 
@@ -38,6 +39,8 @@ def needs(incident: Incident, counted: Tally, actor: Actor, now: datetime) -> Ne
     groups = []
     if acts := action_needs(incident, counted.actions, actor, now):
         groups.append(NeedGroup("Actions", len(acts), acts[:ACTIONS_AT_MOST]))
+    if holders := holder_lines(incident, counted.holders, actor):
+        groups.append(NeedGroup("Holders", len(holders), holders))
     if unsettled := _to_settle(incident, counted, actor):
         groups.append(NeedGroup("To settle", len(unsettled), unsettled))
     if ready := _ready(incident, counted.ready, actor):

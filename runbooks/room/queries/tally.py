@@ -15,6 +15,7 @@ from runbooks.affected_accounts.queries import (
     ready_counts,
     unresolved_count,
 )
+from runbooks.confirmations.queries.needs import HolderNeeds, holder_needs
 from runbooks.containment.queries import DeadlineStep, deadline_steps, due_times
 from runbooks.incidents.models import Incident
 from runbooks.incidents.snapshot import at_head
@@ -35,13 +36,14 @@ class Tally:
     deadlines: list[DeadlineStep]
     entries: list[Entry]
     actions: list[Attention]
+    holders: HolderNeeds
 
     def late(self, now: datetime) -> int:
         return sum(at < now for at in self.due)
 
 
 def tally(incident: Incident) -> Tally:
-    """No query while the incident stays as it is; ten after a change, eleven once there are actions."""
+    """No query while the incident stays as it is; eleven after a change, twelve once there are actions."""
     return at_head(incident, "overview", lambda incident_id: _count(incident_id, begin(incident)))
 
 
@@ -61,4 +63,5 @@ def _count(incident_id: UUID, start: datetime) -> Tally:
         deadlines=deadline_steps(incident_id),
         entries=newest_entries(incident_id),
         actions=attention(incident_id),
+        holders=holder_needs(incident_id),
     )

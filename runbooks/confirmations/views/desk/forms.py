@@ -24,8 +24,10 @@ def numbers_of(account: Account) -> list[tuple[str, str]]:
 
 
 def _number(account: Account) -> forms.ChoiceField:
-    choices = [*numbers_of(account), ("", "None: they rang, or came")]
-    return forms.ChoiceField(label="Number called", choices=choices, required=False)
+    on_file = numbers_of(account)
+    choices = [*on_file, ("", "None: they rang, or came")]
+    first = on_file[0][0] if on_file else ""
+    return forms.ChoiceField(label="Number called", choices=choices, initial=first, required=False)
 
 
 def _note(label: str = "Note") -> forms.CharField:
