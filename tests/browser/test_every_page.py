@@ -15,6 +15,7 @@ from runbooks.access.models import User
 from runbooks.actions.models import Action, ActionAccount
 from runbooks.actions.operations.planning import default_plan, write_plan
 from runbooks.affected_accounts.models import AffectedAccount
+from runbooks.confirmations.models import DeskCall, LetterRun, TextOrder
 from runbooks.directory.models import Account, Protection
 from runbooks.incidents.models import Incident
 from tests.browser.fixtures import LiveApp
@@ -62,6 +63,12 @@ PAGES = [
     f"{ROOM}/actions/{{lock_down}}/",
     f"{ROOM}/actions/{{lock_down}}/stages/",
     f"{ROOM}/actions/{{over}}/stages/",
+    f"{ROOM}/codes/new/?id={{affected}}&id={{other}}",
+    f"{ROOM}/codes/{{affected}}/",
+    f"{ROOM}/desk/",
+    f"{ROOM}/desk/list/",
+    f"{ROOM}/desk/results/",
+    f"{ROOM}/desk/calls/{{call}}/",
     f"{ROOM}/timeline/",
     f"{ROOM}/timeline/?lane=contact",
     f"{ROOM}/timeline/1/",
@@ -88,6 +95,8 @@ def addresses(live_app: LiveApp) -> list[str]:
         "lock_down": lock_down(incident, affected, number=904).number,
         "over": lock_down(incident, affected, number=905, status="done", started_at=at, is_break_glass=True).number,
         "affected": affected[0].pk,
+        "other": affected[1].pk,
+        "call": call_of_the_desk(incident, affected[0], affected[1], at).pk,
         "account": Account.objects.first().pk,  # type: ignore[union-attr]
     }
     return [path.format(**known) for path in PAGES]
@@ -115,6 +124,20 @@ def lock_down(incident: Incident, affected: list[AffectedAccount], **changes: An
     at = action.drafted_at
     Protection.objects.create(account=protected, kind="duty", reason="Night shift", added_by="A test", added_at=at)
     return action
+
+
+def call_of_the_desk(incident: Incident, called: AffectedAccount, failed: AffectedAccount, at: datetime) -> DeskCall:
+    """A call of the coordinator that goes on, to a number that changed lately; beside it a text that did not go out."""
+    Account.objects.filter(pk=called.account_id).update(contact_changed_at=at - timedelta(days=12))
+    TextOrder.objects.create(
+        incident=incident, affected_account=failed, number="+447700900123", number_source="the directory",
+        ordered_by="A test", ordered_at=at, status="failed", reason="gateway.example refuses the message (400).",
+    )  # fmt: skip
+    LetterRun.objects.create(incident=incident, number=1, letters=34, made_by="A test", made_at=at)
+    return DeskCall.objects.create(
+        incident=incident, affected_account=called, taken_by=coordinator(), taken_at=at,
+        held_until=at + timedelta(minutes=20),
+    )  # fmt: skip
 
 
 def people(role: str) -> User:
