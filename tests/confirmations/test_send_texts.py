@@ -11,6 +11,7 @@ from django.utils import timezone
 from runbooks.access.models import Membership, User
 from runbooks.access.permissions import actor_for
 from runbooks.affected_accounts.models import AffectedAccount, ContactAttempt, State
+from runbooks.confirmations import tasks
 from runbooks.confirmations.codes import CONFIRM_PASSWORD, digest_of
 from runbooks.confirmations.models import Code, TextOrder
 from runbooks.confirmations.operations.ordering import CannotTextError, TextTo, order_texts
@@ -176,6 +177,20 @@ def test_a_mailbox_is_refused_by_rule_and_by_constraint(incident: Incident, desk
     until = {"issued_at": at, "expires_at": at + timedelta(hours=1)}
     with pytest.raises(IntegrityError, match="code_never_by_mail"), transaction.atomic():
         Code.objects.create(incident=incident, affected_account=row, digest="0" * 64, channel="mail", **until)
+
+
+def test_the_sweep_finds_what_a_lost_wake_up_left(
+    incident: Incident, desk: User, texts: Texts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    woken: list[bool] = []
+    monkeypatch.setattr(tasks.send_texts, "delay", lambda: woken.append(True))
+    tasks.sweep()
+    assert woken == []
+    order(incident, desk, make_holder(incident))
+    tasks.sweep()
+    assert woken == [True]
+    tasks.send_texts()
+    assert len(texts.sent) == 1
 
 
 def test_nobody_is_sent_two_at_once(incident: Incident, desk: User) -> None:
