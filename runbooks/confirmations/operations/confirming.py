@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from runbooks.access.permissions import PORTAL
-from runbooks.affected_accounts.models import AffectedAccount, FactKind, Tier
+from runbooks.affected_accounts.models import AffectedAccount, Tier
 from runbooks.affected_accounts.operations import set_tier
-from runbooks.affected_accounts.operations.record_fact import Finding, add_findings
 from runbooks.background import wake
 from runbooks.confirmations.codes import ALPHABET, CONFIRM_PASSWORD, digest_of
 from runbooks.confirmations.models import Code, Confirmation
+from runbooks.confirmations.operations.keeping import Waiting, keep, keep_among_others
 from runbooks.confirmations.throttle import Origin, count_wrong, may_try
 from runbooks.errors import DomainError
 from runbooks.incidents.models import Incident
@@ -26,6 +27,8 @@ from runbooks.timeline.operations import Entry, record
 
 Answer, Truth = Confirmation.Answer, Confirmation.Truth
 ANSWER_MAX = 1000
+# Of thousands who answer at once one wakes the worker; whom it missed the sweep finds.
+WAKE_SECONDS = 2
 
 
 class CodeDidNotWorkError(DomainError):
@@ -86,24 +89,20 @@ def asked_since(row: AffectedAccount, incident: Incident) -> datetime:
     return row.contained_at or incident.detected_at
 
 
-@transaction.atomic
 def answer(*, code_id: int, said: str, questions: Mapping[str, str], language: str, at: datetime) -> Confirmation:
     """Take the holder's answer and use up the code. A claim is then checked against the directory by a worker."""
-    incident_id = Code.objects.filter(pk=code_id).values_list("incident_id", flat=True).first()
-    if incident_id is None or said not in Answer.values:
+    place = Code.objects.filter(pk=code_id).values_list(
+        "incident_id", "affected_account_id", "affected_account__login", "channel"
+    )
+    found = place.first()
+    if found is None or said not in Answer.values:
         raise CodeDidNotWorkError
-    incident = lock(incident_id)
-    code = _open_codes(at).select_for_update(of=("self",)).filter(pk=code_id).first()
-    if code is None or incident.is_over:
-        raise CodeDidNotWorkError
-    row = AffectedAccount.objects.select_for_update().get(pk=code.affected_account_id)
-    code.used_at = at
-    code.save(update_fields=["used_at"])
+    incident_id, affected_id, login, channel = found
     is_claim = said in Confirmation.CLAIMS
-    kept = Confirmation.objects.create(
-        incident=incident,
-        affected_account=row,
-        code=code,
+    kept = Confirmation(
+        incident_id=incident_id,
+        affected_account_id=affected_id,
+        code_id=code_id,
         receipt=_receipt(),
         answer=said,
         questions={key: text.strip()[:ANSWER_MAX] for key, text in questions.items()},
@@ -112,17 +111,27 @@ def answer(*, code_id: int, said: str, questions: Mapping[str, str], language: s
         truth=Truth.PENDING if is_claim else Truth.NOT_ASKED,
         check_at=at if is_claim else None,
     )
-    reached = Finding(
-        FactKind.HOLDER_REACHED, at, f"Code by {code.get_channel_display().lower()}, receipt {kept.receipt}"
-    )
-    if row.holder_reached_at is None:
-        add_findings([row], reached, actor=PORTAL, at=at)
-    record(incident, _entry(kept, row), actor=PORTAL, at=at)
-    if is_claim:
-        wake("confirmations.check", incident_id=str(incident.pk))
-    else:
-        _raise(incident, row, kept, at)
+    source = f"Code by {Code.Channel(channel).label.lower()}, receipt {kept.receipt}"
+    waiting = Waiting(kept, _entry(kept, login), source)
+    if not is_claim:
+        _keep_and_raise(waiting)
+    elif not keep_among_others(waiting):
+        raise CodeDidNotWorkError
+    elif cache.add(f"confirmations:woken:{incident_id}", 1, timeout=WAKE_SECONDS):
+        wake("confirmations.check", incident_id=str(incident_id))
     return kept
+
+
+@transaction.atomic
+def _keep_and_raise(waiting: Waiting) -> None:
+    kept = waiting.answer
+    incident = lock(kept.incident_id)
+    found = {} if incident.is_over else keep(incident.pk, [(kept, waiting.source)])
+    if not found:
+        raise CodeDidNotWorkError
+    kept.pk = found[kept.receipt]
+    record(incident, waiting.entry, actor=PORTAL, at=kept.answered_at)
+    _raise(incident, AffectedAccount.objects.get(pk=kept.affected_account_id), kept, kept.answered_at)
 
 
 def _raise(incident: Incident, row: AffectedAccount, kept: Confirmation, at: datetime) -> None:
@@ -133,20 +142,28 @@ def _raise(incident: Incident, row: AffectedAccount, kept: Confirmation, at: dat
         set_tier(incident_id=incident.pk, account_ids=[row.pk], tier=Tier.A, reason=reason, actor=PORTAL, at=at)
 
 
-def _entry(kept: Confirmation, row: AffectedAccount) -> Entry:
+def _entry(kept: Confirmation, login: str) -> Entry:
     said = {
         Answer.CHANGED: "says they changed the password",
         Answer.WITH_HELP: "says the password was changed with the desk's help",
         Answer.NOT_ME: "did not change the password, or is not sure: call back",
     }[Answer(kept.answer)]
     details = {
-        "account": row.login,
+        "account": login,
         "answer": kept.answer,
         "receipt": kept.receipt,
         "language": kept.language,
         "questions": kept.questions,
     }
-    return Entry("holder.answered", f"Holder of {row.login} {said}", Lane.CONTACT, details, account_ids=[row.pk])
+    summary = f"Holder of {login} {said}"
+    return Entry(
+        "holder.answered",
+        summary,
+        Lane.CONTACT,
+        details,
+        occurred_at=kept.answered_at,
+        account_ids=[kept.affected_account_id],
+    )
 
 
 def _receipt() -> str:

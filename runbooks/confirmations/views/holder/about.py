@@ -51,13 +51,13 @@ def about(request: HttpRequest, language: Language) -> HttpResponse:
 @holder_page
 def check(request: HttpRequest, language: Language) -> HttpResponse:
     draft = read_draft(request, language)
+    if request.method == "POST" and draft is not None and draft.said in CLAIMS:
+        return confirm(request, language, draft)
     found = opened(draft)
     if draft is None or found is None:
         return stopped(request, language, draft)
     if draft.said not in CLAIMS:
         return go("changed", language)
-    if request.method == "POST":
-        return confirm(request, language, draft)
     lines = [(question.key, question.label, _said(question, draft.questions)) for question in QUESTIONS]
     has_help = draft.said == Confirmation.Answer.WITH_HELP
     return show(request, "check", language, {"since": since(found, language), "has_help": has_help, "lines": lines})
