@@ -14,6 +14,7 @@ from runbooks.access.permissions import actor_for
 from runbooks.actions.models import Action
 from runbooks.affected_accounts.models import AffectedAccount, AffectedImport, UnresolvedLine
 from runbooks.affected_accounts.operations import import_list
+from runbooks.confirmations.models import DeskCall
 from runbooks.containment.models import Evidence, Step
 from runbooks.containment.operations import NewEvidence, add_evidence
 from runbooks.directory.models import DirectoryImport
@@ -44,6 +45,7 @@ class Room:
     entry: TimelineEvent
     directory_import: DirectoryImport
     action: Action
+    call: DeskCall
 
     def things(self) -> dict[str, Any]:
         """{argument of an address: this room's value for it}"""
@@ -59,14 +61,14 @@ class Room:
             "line_id": self.line.pk,
             "sequence": self.entry.sequence,
             "number": self.action.number,
+            "call_id": self.call.pk,
             "user_id": self.role.user_id,
         }
 
     def address(self, name: str, **other: Any) -> str:
         """The address of that name in this room; `other` replaces what the address names."""
         given = {"slug": "compromised-accounts", "verb": "owner", "account_id": self.account.account_id}
-        given |= {"position": 1, "name": "people"}
-        given |= {"number": 1, "position": 1, "name": "people"}
+        given |= {"position": 1, "name": "people", "channel": "read_out"}
         known = {**given, **self.things()}
         if name.startswith("directory"):
             known["import_id"] = self.directory_import.pk
@@ -106,6 +108,14 @@ def make_room(*members: User, lead: User | None = None, mark: str = "", **change
             at=at,
         ),
         action=make_action(incident, account, reason=f"Reason {mark}", authors=[lead.pk]),
+        call=DeskCall.objects.create(
+            incident=incident,
+            affected_account=account,
+            taken_by=lead,
+            taken_at=at,
+            held_until=at + timedelta(minutes=20),
+            note=f"Call {mark}",
+        ),
     )
 
 
