@@ -1,5 +1,6 @@
 """Appending to the timeline. Nothing else writes it, and a trigger refuses to change it."""
 
+import json
 import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,16 +22,16 @@ BIN = timedelta(minutes=15)
 BURST_GAP = timedelta(minutes=15)
 SUMMARY_MAX = 4000
 NEWEST = "SELECT kind, actor, burst, recorded_at FROM runbooks_timelineevent WHERE incident_id = %s AND sequence = %s"
-# An entry, in one statement with all that goes with it.
+# Entries, in one statement with all that goes with them.
 INSERT = """
-WITH event AS (INSERT INTO runbooks_timelineevent ({columns}) VALUES ({marks}) RETURNING id),
+WITH event AS (INSERT INTO runbooks_timelineevent ({columns}) VALUES {rows} RETURNING id, sequence),
 head AS (UPDATE runbooks_incident SET head_sequence = %s, head_hash = %s WHERE id = %s),
 counted AS (
     INSERT INTO runbooks_timelinebin AS bin (incident_id, starts_at, lane, entries)
-    SELECT %s::uuid, %s::timestamptz, %s, 1 WHERE %s
-    ON CONFLICT (incident_id, starts_at, lane) DO UPDATE SET entries = bin.entries + 1
+    SELECT %s::uuid, (one ->> 0)::timestamptz, one ->> 1, (one ->> 2)::int FROM jsonb_array_elements(%s::jsonb) AS one
+    ON CONFLICT (incident_id, starts_at, lane) DO UPDATE SET entries = bin.entries + EXCLUDED.entries
 )
-SELECT id, pg_notify('timeline', %s) FROM event
+SELECT sequence, id, pg_notify('timeline', %s) FROM event
 """
 
 
@@ -71,7 +72,7 @@ def record(incident: Chained, entry: Entry, *, actor: Actor, at: datetime) -> Ti
     The caller holds the incident's row lock, so sequences have no gap and commits arrive in order.
     """
     event = _chained(incident, [entry], actor, at)[0]
-    _insert(event)
+    _insert([event])
     return event
 
 
@@ -81,6 +82,12 @@ def record_many(incident: Chained, entries: Sequence[Entry], *, actor: Actor, at
         events = _chained(incident, entries, actor, at)
         _copy(events)
         _finish(incident, events)
+
+
+def record_few(incident: Chained, entries: Sequence[Entry], *, actor: Actor, at: datetime) -> None:
+    """As `record_many`, in one statement: for a few entries whose incident many others wait for."""
+    if entries:
+        _insert(_chained(incident, entries, actor, at))
 
 
 def _chained(incident: Chained, entries: Sequence[Entry], actor: Actor, at: datetime) -> list[TimelineEvent]:
@@ -102,21 +109,22 @@ def _columns() -> tuple[list[Any], str]:
     return fields, ", ".join(str(field.column) for field in fields)
 
 
-def _insert(event: TimelineEvent) -> None:
-    """The entry, the head, the count and the word to open pages in one statement.
+def _insert(events: Sequence[TimelineEvent]) -> None:
+    """The entries, the head, the counts and the word to open pages in one statement.
 
     The incident is locked meanwhile, and where nine thousand holders answer at once each way to the database counts.
     """
     fields, columns = _columns()
-    values = [field.get_db_prep_save(getattr(event, field.attname), connection) for field in fields]
-    statement = INSERT.format(columns=columns, marks=", ".join(["%s"] * len(fields)))
-    is_counted = event.burst in (None, event.sequence)
-    head: list[Any] = [event.sequence, event.hash, event.incident_id]
-    counted: list[Any] = [event.incident_id, bin_start(event.occurred_at), event.lane, is_counted]
+    marks = f"({', '.join(['%s'] * len(fields))})"
+    statement = INSERT.format(columns=columns, rows=", ".join([marks] * len(events)))
+    values = [field.get_db_prep_save(getattr(event, field.attname), connection) for event in events for field in fields]
+    last, bins = events[-1], json.dumps([[str(start), lane, count] for (start, lane), count in _bins(events)])
+    head: list[Any] = [last.sequence, last.hash, last.incident_id]
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*values, *head, *counted, f"{event.incident_id} {event.sequence}"])
-        ((event.pk, _),) = cursor.fetchall()
-    event._state.adding = False
+        cursor.execute(statement, [*values, *head, last.incident_id, bins, f"{last.incident_id} {last.sequence}"])
+        ids = dict(row[:2] for row in cursor.fetchall())
+    for event in events:
+        event.pk, event._state.adding = ids[event.sequence], False
 
 
 def _copy(events: Sequence[TimelineEvent]) -> None:
@@ -217,11 +225,14 @@ def bin_start(moment: datetime) -> datetime:
     return moment.replace(minute=moment.minute - moment.minute % 15, second=0, microsecond=0)
 
 
-def _count(incident_id: UUID, events: Sequence[TimelineEvent]) -> None:
+def _bins(events: Sequence[TimelineEvent]) -> list[tuple[tuple[datetime, str], int]]:
     """Of a burst the first: nine thousand accounts of one action are a line of the page, and no tower over all else."""
     shown = [event for event in events if event.burst in (None, event.sequence)]
-    counted = Counter((bin_start(event.occurred_at), event.lane) for event in shown)
-    rows = [(incident_id, starts_at, lane, entries) for (starts_at, lane), entries in sorted(counted.items())]
+    return sorted(Counter((bin_start(event.occurred_at), event.lane) for event in shown).items())
+
+
+def _count(incident_id: UUID, events: Sequence[TimelineEvent]) -> None:
+    rows = [(incident_id, starts_at, lane, entries) for (starts_at, lane), entries in _bins(events)]
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO runbooks_timelinebin AS bin (incident_id, starts_at, lane, entries) VALUES (%s, %s, %s, %s) "

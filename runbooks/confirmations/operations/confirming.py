@@ -1,12 +1,12 @@
 """What a holder does on the staff pages: open a code, answer, and be believed when the directory agrees."""
 
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.core.cache import cache
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
@@ -16,7 +16,7 @@ from runbooks.affected_accounts.operations import set_tier
 from runbooks.background import wake
 from runbooks.confirmations.codes import ALPHABET, CONFIRM_PASSWORD, digest_of
 from runbooks.confirmations.models import Code, Confirmation
-from runbooks.confirmations.operations.keeping import Waiting, keep, keep_among_others
+from runbooks.confirmations.operations.keeping import Waiting, keep, keep_among_others, place_of
 from runbooks.confirmations.throttle import Origin, count_wrong, may_try
 from runbooks.errors import DomainError
 from runbooks.incidents.models import Incident
@@ -29,6 +29,7 @@ Answer, Truth = Confirmation.Answer, Confirmation.Truth
 ANSWER_MAX = 1000
 # Of thousands who answer at once one wakes the worker; whom it missed the sweep finds.
 WAKE_SECONDS = 2
+_woken: dict[UUID, float] = {}
 
 
 class CodeDidNotWorkError(DomainError):
@@ -91,10 +92,7 @@ def asked_since(row: AffectedAccount, incident: Incident) -> datetime:
 
 def answer(*, code_id: int, said: str, questions: Mapping[str, str], language: str, at: datetime) -> Confirmation:
     """Take the holder's answer and use up the code. A claim is then checked against the directory by a worker."""
-    place = Code.objects.filter(pk=code_id).values_list(
-        "incident_id", "affected_account_id", "affected_account__login", "channel"
-    )
-    found = place.first()
+    found = place_of(code_id)
     if found is None or said not in Answer.values:
         raise CodeDidNotWorkError
     incident_id, affected_id, login, channel = found
@@ -117,9 +115,16 @@ def answer(*, code_id: int, said: str, questions: Mapping[str, str], language: s
         _keep_and_raise(waiting)
     elif not keep_among_others(waiting):
         raise CodeDidNotWorkError
-    elif cache.add(f"confirmations:woken:{incident_id}", 1, timeout=WAKE_SECONDS):
-        wake("confirmations.check", incident_id=str(incident_id))
+    elif waiting.leads:
+        _wake_checker(incident_id)
     return kept
+
+
+def _wake_checker(incident_id: UUID) -> None:
+    now = time.monotonic()
+    if now - _woken.get(incident_id, -WAKE_SECONDS) >= WAKE_SECONDS:
+        _woken[incident_id] = now
+        wake("confirmations.check", incident_id=str(incident_id))
 
 
 @transaction.atomic

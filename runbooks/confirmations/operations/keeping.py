@@ -21,8 +21,12 @@ from runbooks.affected_accounts.models import FactKind
 from runbooks.confirmations.models import Confirmation
 from runbooks.errors import NotFoundError
 from runbooks.incidents.models import Incident
-from runbooks.timeline.operations import Entry, record, record_many
+from runbooks.timeline.operations import Entry, record_few
 
+PLACE: Final = """
+SELECT code.incident_id, code.affected_account_id, row.login, code.channel
+FROM runbooks_code AS code JOIN runbooks_affectedaccount AS row ON row.id = code.affected_account_id WHERE code.id = %s
+"""
 HOLD: Final = "SELECT status, head_sequence, head_hash FROM runbooks_incident WHERE id = %s FOR UPDATE"
 # A code is used up if it is still open, and only then is anything kept. The fact that the holder was reached is added
 # once, as record_fact.add_findings does it.
@@ -164,11 +168,16 @@ def _keep_all(incident: Held, taken: Sequence[Waiting]) -> None:
     told = [one for one in taken if one.answer.receipt in kept]
     for one in told:
         one.answer.pk, one.is_kept = kept[one.answer.receipt], True
-    if len(told) == 1:
-        record(incident, told[0].entry, actor=PORTAL, at=told[0].answer.answered_at)
-    elif told:
-        at = max(one.answer.answered_at for one in told)
-        record_many(incident, [one.entry for one in told], actor=PORTAL, at=at)
+    at = max((one.answer.answered_at for one in told), default=taken[0].answer.answered_at)
+    record_few(incident, [one.entry for one in told], actor=PORTAL, at=at)
+
+
+def place_of(code_id: int) -> tuple[UUID, int, str, str] | None:
+    """Incident, affected account, its login, and the channel of a code."""
+    with connection.cursor() as cursor:
+        cursor.execute(PLACE, [code_id])
+        found: tuple[UUID, int, str, str] | None = cursor.fetchone()
+    return found
 
 
 def hold(incident_id: UUID) -> Held:
