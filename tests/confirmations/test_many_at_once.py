@@ -88,11 +88,15 @@ def test_the_same_code_twice_at_once_is_kept_once(incident: Incident, codes: lis
     assert [type(one) for one in results].count(CodeDidNotWorkError) == 3
 
 
-def test_an_answer_the_database_refuses_spoils_none_of_the_others(incident: Incident, codes: list[int]) -> None:
-    bad = [lambda: say(codes[0], odd="a\0b")]
-    results = at_once(bad + [lambda code=code: say(code) for code in codes[1:]], held=incident)
-    assert isinstance(results[0], Exception)
-    assert [type(one) for one in results[1:]] == [Confirmation] * 7
+@pytest.mark.parametrize("place", [0, 7], ids=["which came first", "which came last"])
+def test_an_answer_the_database_refuses_spoils_none_of_the_others(
+    place: int, incident: Incident, codes: list[int]
+) -> None:
+    calls: list[Callable[[], Any]] = [lambda code=code: say(code) for code in codes[1:]]
+    calls.insert(place, lambda: say(codes[0], odd="a\0b"))
+    results = at_once(calls, held=incident)
+    assert isinstance(results.pop(place), Exception)
+    assert [type(one) for one in results] == [Confirmation] * 7
     assert Confirmation.objects.count() == 7
     assert Code.objects.filter(used_at=None).count() == 1
     assert verify_chain(incident.pk).broken_at is None

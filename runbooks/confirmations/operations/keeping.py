@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from runbooks.access.permissions import PORTAL
 from runbooks.affected_accounts.models import FactKind
@@ -110,7 +110,7 @@ def keep_among_others(waiting: Waiting) -> bool:
         _give_up(waiting)
     if waiting.leads:
         _lead(incident_id)
-    elif waiting.has_failed:
+    if waiting.has_failed:
         with transaction.atomic():
             _keep_all(hold(incident_id), [waiting])
     return waiting.is_kept
@@ -137,6 +137,10 @@ def _lead(incident_id: UUID) -> None:
             taken = _take(incident_id)
             _keep_all(incident, taken)
         is_done = True
+    except DatabaseError:
+        # Somebody else's answer may be the one that cannot be kept: each is then tried by itself, the leader's too.
+        if len(taken) < 2:
+            raise
     finally:
         if not is_done:
             taken = taken or _take(incident_id)
