@@ -93,6 +93,9 @@ class AffectedAccount(models.Model):
     last_contact_channel = models.CharField(max_length=12, blank=True)
     last_contact_outcome = models.CharField(max_length=16, blank=True)
     contact_attempts = models.IntegerField(default=0)
+    # When the holder is best called, by the clock of the incident's zone; both or neither.
+    call_from = models.TimeField(null=True, blank=True)
+    call_until = models.TimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -102,6 +105,11 @@ class AffectedAccount(models.Model):
             ),
             models.CheckConstraint(condition=Q(state__in=State.values), name="affected_state_known"),
             models.CheckConstraint(condition=Q(tier__in=["", *Tier.values]), name="affected_tier_known"),
+            models.CheckConstraint(
+                condition=Q(call_from__isnull=True, call_until__isnull=True)
+                | Q(call_from__isnull=False, call_until__isnull=False) & ~Q(call_from=F("call_until")),
+                name="affected_call_hours_whole",
+            ),
         ]
         indexes = [
             models.Index(fields=["incident", "rank", "id"], name="affected_by_rank"),

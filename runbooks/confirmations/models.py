@@ -112,6 +112,18 @@ class Confirmation(models.Model):
         return f"{self.receipt}: {self.get_answer_display()}"
 
 
+class DirectoryWatch(models.Model):
+    """How far the directory was asked about holders who have said nothing: it may show a new password all the same."""
+
+    incident = models.OneToOneField("runbooks.Incident", on_delete=models.PROTECT, related_name="directory_watch")
+    after_id = models.BigIntegerField(default=0, help_text="The affected account that was asked about last.")
+    looked_at = models.DateTimeField(null=True, blank=True, help_text="When the directory answered last.")
+    trouble = models.CharField(max_length=300, blank=True, help_text="Why it could not be asked; empty while it can.")
+
+    def __str__(self) -> str:
+        return f"watch of {self.incident_id}"
+
+
 class LetterRun(models.Model):
     """Letters printed together. The file holds codes: it is fetched once, then gone."""
 
@@ -147,6 +159,7 @@ class TextOrder(models.Model):
     )
     number = models.CharField(max_length=64)
     number_source = models.CharField(max_length=120)
+    language = models.CharField(max_length=5, default="en-gb")
     orderer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     ordered_by = models.CharField(max_length=160)
     ordered_at = models.DateTimeField()

@@ -27,6 +27,11 @@ class Account(models.Model):
     office = models.CharField(max_length=160, blank=True)
     department = models.CharField(max_length=160, blank=True)
     title = models.CharField(max_length=160, blank=True)
+    language = models.CharField(
+        max_length=5,
+        blank=True,
+        help_text="en-gb or cy: what letters and messages are written in; empty where unknown.",
+    )
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.PERSON)
     is_enabled = models.BooleanField(default=True)
     is_privileged = models.BooleanField(default=False)
