@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from runbooks.confirmations.operations import checking, probing, sending
+from runbooks.confirmations.operations import checking, probing, sending, watching
 
 
 @shared_task(name="confirmations.check", ignore_result=True)
@@ -24,6 +24,11 @@ def sweep() -> None:
 @shared_task(name="confirmations.send_texts", ignore_result=True)
 def send_texts() -> None:
     sending.send_texts(clock=timezone.now)
+
+
+@shared_task(name="confirmations.watch", ignore_result=True)
+def watch() -> None:
+    watching.watch_all(clock=timezone.now)
 
 
 @shared_task(name="confirmations.probes", ignore_result=True)

@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from runbooks.access.models import User
 from runbooks.access.permissions import actor_for
-from runbooks.affected_accounts.models import AffectedAccount, ContactAttempt
+from runbooks.affected_accounts.models import AffectedAccount, ContactAttempt, State
 from runbooks.affected_accounts.operations import Attempt, log_contact
-from runbooks.confirmations.models import Code, Confirmation, TextOrder
+from runbooks.confirmations.models import Code, Confirmation, DirectoryWatch, TextOrder
 from runbooks.confirmations.operations import Order, issue_codes
 from runbooks.confirmations.queries.needs import HolderNeeds, holder_needs
 from runbooks.incidents.models import Incident
@@ -31,6 +31,13 @@ def answered(row: AffectedAccount, said: str, truth: str) -> None:
         incident=row.incident, affected_account=row, code=code, receipt=f"R-{code.pk}", answer=said, language="en-gb",
         answered_at=at, truth=truth, checked_at=at,
     )  # fmt: skip
+
+
+def changed_in_silence(row: AffectedAccount) -> None:
+    at = timezone.now()
+    AffectedAccount.objects.filter(pk=row.pk).update(
+        state=State.CONTAINED, contained_at=at - timedelta(hours=2), password_changed_at=at - timedelta(hours=1)
+    )
 
 
 def failed_text(row: AffectedAccount) -> None:
@@ -67,14 +74,22 @@ def test_a_text_that_failed_counts_until_a_code_goes_another_way(incident: Incid
 
 
 def test_the_overview_says_it_to_who_can_do_something(
-    incident: Incident, desk: User, auditor: User, client_of: Callable[[User], Client]
+    incident: Incident, coordinator: User, desk: User, auditor: User, client_of: Callable[[User], Client]
 ) -> None:
     answered(make_holder(incident), "not_me", "not_asked")
     answered(make_holder(incident), "changed", "differs")
     failed_text(make_holder(incident))
+    changed_in_silence(make_holder(incident))
+    answered(make_holder(incident), "changed", "pending")
+    DirectoryWatch.objects.create(incident=incident, trouble="The directory does not answer.")
     there = reverse("incident", args=[incident.reference])
-    said = ("1 holder answered “not me, or not sure”", "1 holder answered “changed”", "1 text message with a code")
+    said = (
+        "1 holder answered “not me, or not sure”", "1 holder answered “changed”", "1 text message with a code",
+        "1 password changed, and the holder has said nothing",
+    )  # fmt: skip
     page = client_of(desk).get(there).text
     assert all(words in page for words in said)
+    unread = ("1 answer of holders not checked", "The directory does not answer.")
+    assert all(words in client_of(coordinator).get(there).text for words in unread)
     assert reverse("desk", args=[incident.reference]) in page
     assert not any(words in client_of(auditor).get(there).text for words in said)

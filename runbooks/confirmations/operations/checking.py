@@ -1,23 +1,27 @@
 """Claim and truth: a holder's word counts when the directory shows a password that was changed since containment."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 
 from runbooks.access.permissions import PORTAL
-from runbooks.actions.models import Action
 from runbooks.affected_accounts.models import AffectedAccount, FactKind, State
 from runbooks.affected_accounts.operations import change_state
-from runbooks.affected_accounts.operations.read_back import ReadBack, take_read_backs
+from runbooks.affected_accounts.operations.read_back import take_read_backs
 from runbooks.affected_accounts.operations.record_fact import Finding, add_findings
 from runbooks.affected_accounts.transitions import missing_facts, transition
 from runbooks.confirmations.models import Confirmation
 from runbooks.confirmations.operations.confirming import asked_since
-from runbooks.connectors import configured, connection
-from runbooks.connectors.base import AccountRef, AccountState, ConnectorError, Fact
+from runbooks.confirmations.operations.reading import (
+    changed_at_of,
+    note_trouble,
+    password_back,
+    read_directory,
+    reading_connection,
+)
+from runbooks.connectors.base import AccountState, ConnectorError
 from runbooks.errors import DomainError
 from runbooks.incidents.models import Incident
 from runbooks.incidents.operations import lock
@@ -39,30 +43,14 @@ def check(*, incident_id: UUID, clock: Callable[[], datetime]) -> int:
     name = reading_connection(incident)
     asked = 0
     while claims := _due(incident_id, clock(), limit=CHUNK):
-        if not name:
-            return _put_off(claims, clock())
         try:
-            with connection(name, exercise=incident.is_exercise, world=str(incident.pk)) as connector:
-                states = connector.read([_ref(claim) for claim in claims])
-        except (ConnectorError, DomainError):
+            states = read_directory(incident, name, [claim.affected_account.account for claim in claims])
+        except (ConnectorError, DomainError) as error:
+            note_trouble(incident, error)
             return _put_off(claims, clock())
         _store(incident_id, claims, states, clock())
         asked += len(claims)
     return asked
-
-
-def reading_connection(incident: Incident) -> str:
-    """The connection that can say when a password was changed: the one that acted last, else the first that can."""
-    acted = Action.objects.filter(incident=incident, started_at__isnull=False).order_by("-started_at")
-    names = [*acted.values_list("connection", flat=True)[:5], *sorted(settings.CONNECTIONS)]
-    for name in dict.fromkeys(names):
-        try:
-            capabilities = configured(name).capabilities
-        except DomainError:
-            continue
-        if Fact.PASSWORD_CHANGED_AT in capabilities.facts and capabilities.is_simulated == incident.is_exercise:
-            return str(name)
-    return ""
 
 
 def incidents_due(at: datetime) -> list[UUID]:
@@ -74,11 +62,6 @@ def incidents_due(at: datetime) -> list[UUID]:
 def _due(incident_id: UUID, at: datetime, *, limit: int) -> list[Confirmation]:
     due = Confirmation.objects.filter(incident_id=incident_id, check_at__lte=at)
     return list(due.select_related("affected_account__account").order_by("check_at", "pk")[:limit])
-
-
-def _ref(claim: Confirmation) -> AccountRef:
-    account = claim.affected_account.account
-    return AccountRef(account.login, account.external_id, account.mail)
 
 
 def _put_off(claims: Sequence[Confirmation], at: datetime) -> int:
@@ -104,10 +87,14 @@ def _store(incident_id: UUID, claims: Sequence[Confirmation], states: Sequence[A
         if kept.truth != Truth.PENDING:
             continue
         row = rows[kept.affected_account_id]
-        changed_at = _changed_at(state)
+        changed_at = changed_at_of(state)
         if changed_at is not None and changed_at >= asked_since(row, incident):
             _agree(kept, changed_at, at)
             agreed.append((kept, row, state))
+        elif state.problem:
+            # Not to be read says nothing against the holder: it stays open, as where the whole directory is silent.
+            kept.check_at = at + UNREADABLE_AGAIN
+            kept.save(update_fields=["check_at"])
         elif kept.checks < len(AGAIN):
             kept.check_at, kept.checks = at + AGAIN[kept.checks], kept.checks + 1
             kept.save(update_fields=["check_at", "checks"])
@@ -115,11 +102,6 @@ def _store(incident_id: UUID, claims: Sequence[Confirmation], states: Sequence[A
             _differ(kept, changed_at, at)
             differing.append((kept, row, state))
     _record(incident, agreed, differing, at)
-
-
-def _changed_at(state: AccountState) -> datetime | None:
-    reading = state.facts.get(Fact.PASSWORD_CHANGED_AT)
-    return reading.value.astimezone(UTC) if reading is not None and isinstance(reading.value, datetime) else None
 
 
 def _agree(kept: Confirmation, changed_at: datetime, at: datetime) -> None:
@@ -137,9 +119,8 @@ Settled = tuple[Confirmation, AffectedAccount, AccountState]
 
 def _record(incident: Incident, agreed: Sequence[Settled], differing: Sequence[Settled], at: datetime) -> None:
     """Facts, what differs, and entries; then those who may move on the way do."""
-    confirmed = str(FactKind.PASSWORD_CHANGED)
-    backs = [_back(row, state, agrees=frozenset({confirmed})) for _, row, state in agreed]
-    backs += [_back(row, state, differs=frozenset({confirmed})) for _, row, state in differing]
+    backs = [password_back(row, state, agrees=True) for _, row, state in agreed]
+    backs += [password_back(row, state, differs=True) for _, row, state in differing]
     take_read_backs(incident, backs, actor=PORTAL, at=at)
     for kept, row, _ in agreed:
         source = f"Holder's answer {kept.receipt}, and the directory agrees"
@@ -150,18 +131,6 @@ def _record(incident: Incident, agreed: Sequence[Settled], differing: Sequence[S
         said = "the directory does not show a new password: call back"
         record(incident, _entry(kept, row, "differs", said), actor=PORTAL, at=at)
     _move(incident, [row.pk for _, row, _ in agreed], at)
-
-
-NOTHING: frozenset[str] = frozenset()
-
-
-def _back(
-    row: AffectedAccount, state: AccountState, *, agrees: frozenset[str] = NOTHING, differs: frozenset[str] = NOTHING
-) -> ReadBack:
-    changed_at, reading = _changed_at(state), state.facts.get(Fact.PASSWORD_CHANGED_AT)
-    found: Mapping[FactKind, datetime | None] = {FactKind.PASSWORD_CHANGED: changed_at} if changed_at and agrees else {}
-    source = f"{reading.source}, read back" if reading else "read back"
-    return ReadBack(row.pk, source, found, differs=differs, agrees=agrees)
 
 
 def _entry(kept: Confirmation, row: AffectedAccount, verb: str, said: str) -> Entry:
