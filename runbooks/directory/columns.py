@@ -58,6 +58,12 @@ FIELDS: Final = (
     Field("office", "Office", 160, ("physicaldeliveryofficename", "office", "officelocation", "roomnumber", "room")),
     Field("department", "Department", 160, ("department", "departmentnumber", "dept", "division", "ou")),
     Field("title", "Job title", 160, ("jobtitle", "title", "position")),
+    Field(
+        "language",
+        "Language",
+        5,
+        ("preferredlanguage", "correspondencelanguage", "language", "lang", "locale"),
+    ),
     Field("kind", "Kind of account", 40, ("usertype", "kind", "accounttype", "recipienttypedetails")),
     Field("is_enabled", "Enabled", 40, ("accountenabled", "enabled", "isenabled", "active", "useraccountcontrol")),
     Field("is_privileged", "Privileged", 40, ("isprivileged", "privileged", "isadmin", "admin", "admincount")),

@@ -21,6 +21,7 @@ TEXT_FIELDS: Final = (
     "department",
     "title",
     "external_id",
+    "language",
 )
 FIELDS: Final = (*TEXT_FIELDS, "kind", "is_enabled", "is_privileged")
 Row = tuple[int | str | bool | None, ...]
@@ -29,6 +30,7 @@ Row = tuple[int | str | bool | None, ...]
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
 _MAIL: Final = re.compile(r"[^@\s<>\"]+@[^@\s<>\"]+\.[^@\s<>\".]+")
 _SEPARATOR: Final = re.compile(r"[;,|]")
+_WORD: Final = re.compile(r"[^\W\d_]+")
 _YES: Final = {"true", "yes", "y", "t", "1", "enabled", "active", "on"}
 _NO: Final = {"false", "no", "n", "f", "0", "disabled", "inactive", "blocked", "off"}
 _ACCOUNT_DISABLED: Final = 0x2  # Active Directory's userAccountControl
@@ -37,6 +39,11 @@ _KINDS: Final = {
     **dict.fromkeys(("shared", "sharedmailbox", "roommailbox", "equipmentmailbox"), Account.Kind.SHARED),
     **dict.fromkeys(("service", "serviceaccount", "application", "system"), Account.Kind.SERVICE),
     **dict.fromkeys(("guest", "guestmailuser", "external"), Account.Kind.GUEST),
+}
+# What letters are written in, by the first word of what directories say: cy, cy_GB, "cy, en;q=0.8", Welsh.
+_LANGUAGES: Final = {
+    **dict.fromkeys(("cy", "cym", "wel", "welsh", "cymraeg"), "cy"),
+    **dict.fromkeys(("en", "eng", "english", "saesneg"), "en-gb"),
 }
 
 
@@ -92,6 +99,8 @@ class Intake:
             value = _clean(record.get(column, ""))
             if field == "alternate_mail":
                 value = _SEPARATOR.split(value, maxsplit=1)[0].strip()
+            elif field == "language":
+                value = _language(value)
             values[position] = value
         return values
 
@@ -144,3 +153,9 @@ def _kind(value: str) -> str | None:
             f"says {value.strip()!r} as its kind of account; person, shared, service and guest are known"
         )
     return _KINDS[word]
+
+
+def _language(value: str) -> str:
+    """en-gb or cy, by the first that is named; empty for any other, which is no reason to refuse a person."""
+    word = _WORD.search(value.casefold())
+    return _LANGUAGES.get(word[0], "") if word else ""

@@ -19,7 +19,7 @@ from runbooks.directory.intake import FIELDS, TEXT_FIELDS, Intake
 from runbooks.directory.names import match_keys
 
 NAME_FIELDS: Final = ("login", "mail", "display_name", "given_name", "family_name", "alternate_mail")
-CONTACT_FIELDS: Final = ("mail", "alternate_mail", "mobile", "telephone")
+CONTACT_FIELDS: Final = ("mail", "alternate_mail", "mobile", "telephone", "office")
 TABLES: Final = ("directory_filed", "directory_refused", "directory_pair", "directory_plan", "directory_keys")
 DEFAULTS: Final = {"kind": "person", "is_enabled": True, "is_privileged": False}
 
@@ -103,11 +103,13 @@ FREE_LOGINS: Final = """
     UPDATE runbooks_account account SET login = 'renamed:' || account.id
     FROM directory_plan plan WHERE plan.account_id = account.id AND lower(plan.login) <> lower(account.login)
     """
+# Where there is no office, the department is the address that letters go to.
 UPDATE_CHANGED: Final = sql.SQL(
     """
     UPDATE runbooks_account account
     SET {fields}, match_keys = keys.match_keys, last_seen_at = %(at)s, gone_at = NULL,
-        contact_changed_at = CASE WHEN {contact} THEN %(at)s ELSE account.contact_changed_at END
+        contact_changed_at = CASE WHEN {contact} OR (plan.office = '' AND account.department <> plan.department)
+                                  THEN %(at)s ELSE account.contact_changed_at END
     FROM directory_plan plan JOIN directory_keys keys USING (line)
     WHERE plan.account_id = account.id AND plan.verdict = 'changed'
     """

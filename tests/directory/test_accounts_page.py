@@ -115,5 +115,12 @@ def test_the_page_of_an_account_warns_of_a_fresh_number(desk: User, client_of: S
     assert "no longer held this account" in warned
 
 
+@pytest.mark.parametrize(("language", "shown"), [("cy", "Welsh"), ("en-gb", "English"), ("", "not known")])
+def test_the_page_of_an_account_names_its_language(desk: User, client_of: SignIn, language: str, shown: str) -> None:
+    account = make_account(language=language)
+    page = client_of(desk).get(reverse("directory_account", args=[account.pk])).content.decode()
+    assert f"<dt>Language</dt><dd>{shown}</dd>" in page
+
+
 def test_an_account_that_is_not_there_is_not_found(desk: User, client_of: SignIn) -> None:
     assert client_of(desk).get(reverse("directory_account", args=[1])).status_code == 404

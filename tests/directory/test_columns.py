@@ -47,6 +47,11 @@ def test_names_are_recognised_however_they_are_spelt(header: str, expected: set[
     assert expected <= filled(columns).keys()
 
 
+@pytest.mark.parametrize("column", ["preferredLanguage", "language", "Lang", "locale", "correspondence language"])
+def test_the_language_has_many_names(column: str) -> None:
+    assert filled(["login", column])["language"] == column
+
+
 def test_no_field_is_filled_by_two_columns() -> None:
     assert guess(["displayName", "cn", "name"]) == {"displayName": "display_name", "cn": "", "name": ""}
 

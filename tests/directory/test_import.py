@@ -122,6 +122,63 @@ def test_a_new_number_or_address_is_dated() -> None:
     assert changed["b@b.example"] is None
 
 
+def test_a_number_filled_for_the_first_time_in_a_known_account_is_dated() -> None:
+    load("login,display name\na@b.example,A\nb@b.example,B\n")
+    before = timezone.now()
+    load("login,display name,mobile\na@b.example,A,07700 900123\nb@b.example,B,\nc@b.example,C,07700 900124\n")
+    changed = dict(rows("login", "contact_changed_at"))
+    assert changed["a@b.example"] > before
+    assert (changed["b@b.example"], changed["c@b.example"]) == (None, None)
+
+
+PLACES = "login,office,department,title\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "is_dated"),
+    [
+        ("Room 1,Library,Clerk", "Room 2,Library,Clerk", True),
+        (",Library,Clerk", "Room 2,Library,Clerk", True),
+        ("Room 1,Library,Clerk", ",Library,Clerk", True),
+        (",Library,Clerk", ",Hansard,Clerk", True),
+        ("Room 1,Library,Clerk", "Room 1,Hansard,Clerk", False),
+        ("Room 1,Library,Clerk", "Room 1,Library,Editor", False),
+    ],
+)
+def test_where_letters_go_is_dated_when_it_changes(first: str, then: str, is_dated: bool) -> None:
+    load(f"{PLACES}a@b.example,{first}\n")
+    load(f"{PLACES}a@b.example,{then}\n")
+    assert (Account.objects.get().contact_changed_at is not None) is is_dated
+
+
+LANGUAGES = {
+    "cy": "cy", "cy-GB": "cy", "cy_GB.UTF-8": "cy", "Welsh": "cy", "CYMRAEG": "cy", "cy, en;q=0.8": "cy",
+    "Welsh (United Kingdom)": "cy", "en": "en-gb", "en-US": "en-gb", "English": "en-gb", "Saesneg": "en-gb",
+    "en-GB;q=1, cy;q=0.5": "en-gb", "fr": "", "fr, cy;q=0.8": "", "Cyrillic": "", "42": "", "?" * 400: "", "": "",
+}  # fmt: skip
+
+
+def test_languages_are_read_as_english_or_welsh_and_no_other_is_a_fault() -> None:
+    lines = [f'p{number:02}@b.example,"{said}"\n' for number, said in enumerate(LANGUAGES)]
+    imported = load("login,preferredLanguage\n" + "".join(lines))
+    assert counts(imported) == (len(LANGUAGES), 0, 0, 0, 0)
+    assert [found for (found,) in rows("language")] == list(LANGUAGES.values())
+
+
+def test_the_language_of_an_ldif_is_its_preferred_language() -> None:
+    person = "dn: uid={0}\nobjectClass: inetOrgPerson\nmail: {0}@b.example\npreferredLanguage:{1}\n\n"
+    load(person.format("a", " cy-GB") + person.format("b", ": /w==") + person.format("c", " en"), name="people.ldif")
+    assert rows("language") == [("cy",), ("",), ("en-gb",)]
+
+
+def test_a_file_without_languages_keeps_them_and_an_empty_one_empties_it() -> None:
+    load("login,language\na@b.example,cy\nb@b.example,cy\n")
+    assert counts(load("login,title\na@b.example,\nb@b.example,\n")) == (0, 0, 0, 2, 0)
+    assert rows("language") == [("cy",), ("cy",)]
+    assert counts(load("login,language\na@b.example,Welsh\nb@b.example,\n")) == (0, 1, 0, 1, 0)
+    assert rows("language", "contact_changed_at") == [("cy", None), ("", None)]
+
+
 def test_accounts_not_in_the_file_are_marked_as_gone_and_kept() -> None:
     load(HEADER + "".join(f"p{n}@b.example,P,,,,,\n" for n in range(10)))
     imported = load(HEADER + "".join(f"p{n}@b.example,P,,,,,\n" for n in range(9)))
