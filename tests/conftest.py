@@ -74,15 +74,15 @@ def _parameters(database: str) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def django_db_setup(running_engines: None, django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Let transactional tests empty the tables: TRUNCATE of the sealed timeline is refused by a trigger.
+    """Let transactional tests empty the tables: TRUNCATE of what is only added to is refused by triggers.
 
     At the end, connections that a server thread left behind are closed from outside, or the database could not go.
     """
-    find = "SELECT 1 FROM pg_trigger WHERE tgname = 'timeline_refuses_truncate'"
+    find = "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE tgname LIKE '%refuses_truncate'"
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(find)
-        if cursor.fetchone():
-            cursor.execute("ALTER TABLE runbooks_timelineevent DISABLE TRIGGER timeline_refuses_truncate")
+        for table, trigger in cursor.fetchall():
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
     yield
     with django_db_blocker.unblock():
         connection.close()

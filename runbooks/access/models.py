@@ -66,3 +66,31 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.incident}"
+
+
+class AccessRecord(models.Model):
+    """Who read what, and from where. Rows are only added; auditors read them."""
+
+    class Kind(models.TextChoices):
+        PAGE = "page", "Page"
+        ACCOUNT = "account", "Account"
+        FILE = "file", "File"
+        EXPORT = "export", "Export"
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    name = models.CharField(max_length=160, help_text="As the person was called then.")
+    role = models.CharField(max_length=20)
+    incident = models.ForeignKey("runbooks.Incident", on_delete=models.PROTECT, null=True, related_name="+")
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    subject = models.CharField(max_length=400, help_text="What was read: an account's login, a file, the page's path.")
+    network = models.GenericIPAddressField(null=True, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["incident", "-id"], name="access_record_by_incident"),
+            models.Index(fields=["user", "-id"], name="access_record_by_user"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.subject}"
