@@ -132,8 +132,11 @@ def test_no_page_breaks_a_rule_of_axe_or_speaks_in_the_console(page_of: PageOf, 
 
 
 def test_no_page_scrolls_sideways_on_the_smallest_phone_or_with_text_at_twice_its_size(
-    page_of: PageOf, coded: Coded
+    page_of: PageOf, coded: Coded, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    settings.DESK_TELEPHONE = "+44 20 7219 3070"
+    widest = "WWWWW-MMMMM"
+    monkeypatch.setattr("runbooks.confirmations.operations.confirming._receipt", lambda: widest)
     page = page_of(None, **PHONE)
     wide = {}
 
