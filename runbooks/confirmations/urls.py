@@ -25,6 +25,7 @@ urlpatterns = [
     path(f"{DESK}results/", paper.results, name="desk_results"),
     path(f"{DESK}calls/<int:call_id>/", desk_call.page, name="desk_call"),
     path(f"{DESK}calls/<int:call_id>/reference/", desk_call.reference, name="desk_call_reference"),
+    path(f"{DESK}calls/<int:call_id>/hours/", desk_call.hours, name="desk_call_hours"),
     path(f"{DESK}calls/<int:call_id>/end/", desk_call.end, name="desk_call_end"),
     path("confirm/", start, {"language": ENGLISH}, name="holder_start"),
     path("confirm/changed/", changed, {"language": ENGLISH}, name="holder_changed"),

@@ -172,12 +172,29 @@ def test_results_are_noted_and_each_wrong_line_keeps_its_error(
     assert ContactAttempt.objects.count() == 2
 
 
-def test_a_holder_who_no_longer_waits_is_passed_over(incident: Incident, desk: User, client_of: ClientOf) -> None:
+def test_a_holder_who_no_longer_waits_is_passed_over_and_that_is_said(
+    incident: Incident, desk: User, client_of: ClientOf
+) -> None:
     row = make_holder(incident, holder_reached_at=timezone.now())
     there = reverse("desk_results", args=[incident.reference])
-    response = client_of(desk).post(there, {"row": [row.pk], **typed(row, outcome="no_answer", when="now")})
-    assert response.status_code == 302
+    given = {"row": [row.pk], **typed(row, outcome="no_answer", when="now")}
+    response = client_of(desk).post(there, given, follow=True)
+    assert "1 result was not noted: its holder no longer waits" in response.text
+    assert "Nothing was typed in" not in response.text
     assert not ContactAttempt.objects.exists()
+
+
+def test_results_of_holders_whose_place_has_moved_since_are_noted(
+    incident: Incident, desk: User, client_of: ClientOf
+) -> None:
+    rows = [make_holder(incident) for _ in range(2)]
+    late = make_holder(incident, tier="D", contact_attempts=9)
+    there = f"{reverse('desk_results', args=[incident.reference])}?tier=B&after=4-2-0-9-9999999999-1"
+    given = {"row": [rows[0].pk, late.pk], **typed(rows[0], outcome="no_answer", when="now")}
+    given |= typed(late, outcome="no_answer", when="now")
+    response = client_of(desk).post(there, given)
+    assert response["Location"] == f"{reverse('desk_results', args=[incident.reference])}?tier=B"
+    assert ContactAttempt.objects.count() == 2
 
 
 @pytest.mark.parametrize("name", ["desk_list", "desk_results", "desk_take"])
@@ -199,7 +216,7 @@ def test_an_auditor_reads_the_queue_and_can_press_nothing(
     make_holder(incident)
     page = client_of(auditor).get(desk_page(incident))
     assert page.status_code == 200
-    assert "Take the next" not in page.text
+    assert "Call the next" not in page.text
 
 
 @pytest.mark.parametrize("holders", [1, 60])

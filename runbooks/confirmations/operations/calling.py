@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -11,11 +11,12 @@ from django.db import transaction
 from runbooks.access.permissions import Actor, require
 from runbooks.affected_accounts.models import AffectedAccount, ContactAttempt
 from runbooks.affected_accounts.operations import Attempt, log_contact
+from runbooks.affected_accounts.operations.call_hours import set_call_hours
 from runbooks.confirmations.codes import ALPHABET, CALL, digest_of
 from runbooks.confirmations.models import Code, DeskCall
 from runbooks.confirmations.operations.issuing import Issued, Order, issue_codes
 from runbooks.confirmations.operations.recognising import Check, recognised
-from runbooks.confirmations.queries.calls import next_of
+from runbooks.confirmations.queries.calls import EVERYBODY, Within, next_of
 from runbooks.confirmations.queries.planning import DIRECTORY
 from runbooks.errors import DomainError, NotAllowedError, NotFoundError
 from runbooks.incidents.models import Incident
@@ -54,7 +55,8 @@ class CallOverError(DomainError):
 class Ending:
     """What came of a call. `number` is the one on file that was called; `check` one of DeskCall.Check where reached.
 
-    `with_code`: read out a code to the holder who was reached, at once.
+    `with_code`: read out a code to the holder who was reached, at once. `best_until`: a holder who is called back is
+    best called from that time of day until this one, whenever it is.
     """
 
     outcome: str
@@ -63,18 +65,22 @@ class Ending:
     note: str = ""
     call_back_at: datetime | None = None
     with_code: bool = False
+    best_until: time | None = None
 
 
 @transaction.atomic
-def take_next(*, incident_id: UUID, actor: Actor, at: datetime) -> DeskCall | None:
-    """The next holder for this person, who keeps one until they say what came of it. None where nobody waits."""
+def take_next(*, incident_id: UUID, actor: Actor, at: datetime, within: Within = EVERYBODY) -> DeskCall | None:
+    """The next holder for this person, who keeps one until they say what came of it. None where nobody waits.
+
+    `within`: the next of that part of the queue. Whom the person has already, they keep, of that part or not.
+    """
     user_id = calling_person(actor, incident_id)
     incident = lock_running(incident_id)
     _put_back_forgotten(incident, at)
     held = DeskCall.objects.filter(incident=incident, taken_by=user_id, ended_at__isnull=True).order_by("pk").first()
     if held is not None:
         return held
-    affected_id = next_of(incident.pk, at, user_id)
+    affected_id = next_of(incident.pk, at, user_id, within)
     return None if affected_id is None else _take(incident, affected_id, user_id, at)
 
 
@@ -162,6 +168,12 @@ def close_call(
         _tell_not_verified(incident, row, actor, happened_at, at)
     attempt = _attempt(ending, identity, incident, happened_at)
     log_contact(incident_id=incident.pk, account_ids=[row.pk], attempt=attempt, actor=actor, at=at)
+    if ending.outcome == Outcome.CALL_BACK and ending.best_until is not None and call.call_back_at is not None:
+        since = call.call_back_at.astimezone(incident.zone).time()
+        set_call_hours(
+            incident_id=incident.pk, affected_id=row.pk, call_from=since, call_until=ending.best_until, actor=actor,
+            at=at,
+        )  # fmt: skip
     if ending.outcome != Outcome.REACHED or not ending.with_code:
         return None
     order = Order(row.pk, Code.Channel.READ_OUT, ending.number, DIRECTORY if ending.number else "")

@@ -23,10 +23,10 @@ def numbers_of(account: Account) -> list[tuple[str, str]]:
     return [(number, f"{label} {number}") for number, label in named if number]
 
 
-def _number(account: Account) -> forms.ChoiceField:
+def _number(account: Account, *, rang: bool = False) -> forms.ChoiceField:
     on_file = numbers_of(account)
     choices = [*on_file, ("", "None: they rang, or came")]
-    first = on_file[0][0] if on_file else ""
+    first = on_file[0][0] if on_file and not rang else ""
     return forms.ChoiceField(label="Number called", choices=choices, initial=first, required=False)
 
 
@@ -39,13 +39,19 @@ def _check(choices: list[tuple[str, str]]) -> forms.ChoiceField:
 
 
 class HolderForm(forms.Form):
-    """A form about one holder. `key` tells the forms of a page apart."""
+    """A form about one holder. `key` tells the forms of a page apart.
+
+    `rang`: the holder did, so that no number was called unless somebody says so.
+    """
 
     key: ClassVar[str]
 
-    def __init__(self, data: Mapping[str, Any] | None = None, *, account: Account, incident: Incident) -> None:
+    def __init__(
+        self, data: Mapping[str, Any] | None = None, *, account: Account, incident: Incident, rang: bool = False
+    ) -> None:
         super().__init__(data, auto_id=f"{self.key}-%s")
         self.incident = incident
+        self.rang = rang
         self.prepare(account)
 
     def prepare(self, account: Account) -> None:
@@ -57,7 +63,7 @@ class NotReachedForm(HolderForm):
     note = _note()
 
     def prepare(self, account: Account) -> None:
-        self.fields = {"number": _number(account), **self.fields}
+        self.fields = {"number": _number(account, rang=self.rang), **self.fields}
 
 
 class ReachedForm(HolderForm):
@@ -66,18 +72,31 @@ class ReachedForm(HolderForm):
     note = _note("Which facts, or who vouched")
 
     def prepare(self, account: Account) -> None:
-        self.fields = {"number": _number(account), **self.fields}
+        self.fields = {"number": _number(account, rang=self.rang), **self.fields}
+
+
+def _clock(label: str, help_text: str = "", *, required: bool = False) -> forms.TimeField:
+    widget = forms.TimeInput(format="%H:%M", attrs={"type": "time"})
+    said = {"invalid": "Write a time of day, such as 14:00.", "required": "Write a time of day, such as 14:00."}
+    return forms.TimeField(label=label, help_text=help_text, required=required, widget=widget, error_messages=said)
 
 
 class CallBackForm(HolderForm):
     key = "call-back"
-    at = forms.TimeField(
-        label="Call back at", help_text="The next time it is so.", widget=forms.TimeInput(attrs={"type": "time"})
-    )
+    at = _clock("Call back at", "The next time it is so.", required=True)
+    best_until = _clock("Best until", "Keeps the hours from that time to this one as their best time to call.")
     note = _note()
 
     def moment(self, now: datetime) -> datetime:
         return next_such(self.cleaned_data["at"].hour, self.cleaned_data["at"].minute, self.incident.zone, now)
+
+
+class HoursForm(HolderForm):
+    """Both empty clears them; whether they are a span is the operation's to say."""
+
+    key = "hours"
+    call_from = _clock("From")
+    call_until = _clock("Until")
 
 
 def next_such(hour: int, minute: int, zone: ZoneInfo, now: datetime) -> datetime:

@@ -18,9 +18,11 @@ from runbooks.confirmations.codes import shown
 from runbooks.confirmations.models import Code
 from runbooks.confirmations.operations import Issued
 from runbooks.confirmations.operations.handing import Giving, give_code
+from runbooks.confirmations.queries.calls import EVERYBODY, Within
 from runbooks.confirmations.queries.planning import ago, fresh_days
 from runbooks.confirmations.sender import sender_of
 from runbooks.confirmations.views.desk.forms import ColleagueForm, HolderForm, InPersonForm, ReadOutForm
+from runbooks.confirmations.views.desk.within import address_of
 from runbooks.errors import DomainError, NotFoundError
 from runbooks.incidents.models import Incident
 from runbooks.incidents.operations import IncidentOverError
@@ -87,9 +89,17 @@ def _seconded(request: PortalRequest, given: Mapping[str, Any], at: datetime) ->
 
 
 def show_code(
-    request: PortalRequest, incident: Incident, row: AffectedAccount, issued: Issued, actor: Actor
+    request: PortalRequest,
+    incident: Incident,
+    row: AffectedAccount,
+    issued: Issued,
+    actor: Actor,
+    within: Within = EVERYBODY,
 ) -> HttpResponse:
+    """`within`: the part of the queue whose next is taken after this one."""
     context = {
+        "within": within,
+        "kept": address_of(within),
         "incident": incident,
         "actor": actor,
         "now": now(),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib import messages
@@ -11,14 +12,15 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from runbooks.access.http import PortalRequest, actor_of
-from runbooks.access.permissions import require
+from runbooks.access.permissions import Actor, require
 from runbooks.confirmations.models import DeskCall
 from runbooks.confirmations.operations.calling import Ending
 from runbooks.confirmations.operations.noting import Line, note_calls
 from runbooks.confirmations.operations.recognising import Check
-from runbooks.confirmations.queries.calls import Waiting, queue
+from runbooks.confirmations.queries.calls import Waiting, Within, queue, waiting_of
 from runbooks.confirmations.views.desk.forms import next_such
 from runbooks.confirmations.views.desk.queue import line, next_page, place_of
+from runbooks.confirmations.views.desk.within import address_of, in_words, within_of
 from runbooks.errors import DomainError
 from runbooks.incidents.models import Incident
 from runbooks.incidents.queries import incident_for
@@ -27,7 +29,9 @@ from runbooks.timeline.moments import parse
 from runbooks.timeline.operations import now
 
 Outcome = DeskCall.Outcome
-ON_PAPER, TYPED = 100, 25
+ON_PAPER, TYPED = 100, 50
+# Digits of a number that a database can hold, and one more.
+LONGEST_NUMBER = 19
 OUTCOMES = [(outcome.value, outcome.label) for outcome in Outcome if outcome != Outcome.PUT_BACK]
 FIELDS = ("outcome", "when", "check", "note", "back")
 
@@ -52,14 +56,17 @@ def call_list(request: PortalRequest, reference: str) -> HttpResponse:
     actor, at = actor_of(request), now()
     incident = incident_for(actor, reference)
     require(actor, "call_holders", incident.pk)
-    found = queue(incident.pk, at, after=place_of(request), limit=ON_PAPER)
+    within = within_of(request.GET)
+    found = queue(incident.pk, at, within=within, after=place_of(request), limit=ON_PAPER)
     context = {
         "incident": incident,
         "actor": actor,
         "now": at,
         "tab": "desk",
         "lines": [line(incident, one, at) for one in found],
-        "next": next_page(found, ON_PAPER),
+        "next": next_page(found, ON_PAPER, within),
+        "part": in_words(within),
+        "kept": address_of(within),
     }
     return render(request, "confirmations/call_list.html", context)
 
@@ -69,22 +76,27 @@ def results(request: PortalRequest, reference: str) -> HttpResponse:
     actor, at = actor_of(request), now()
     incident = incident_for(actor, reference)
     require(actor, "call_holders", incident.pk)
-    rows = [Row(one) for one in queue(incident.pk, at, after=place_of(request), limit=TYPED)]
-    found, status = [row.waiting for row in rows], 200
+    within = within_of(request.GET)
     if request.method == "POST":
-        lines = _lines(request, incident, rows, at)
-        noted = note_calls(incident_id=incident.pk, lines=lines, actor=actor, at=at) if lines else None
-        for row in rows:
-            row.error = row.error or (noted.errors.get(row.waiting.affected_id, "") if noted else "")
-        taken = noted.taken if noted else 0
-        if taken:
-            messages.success(request, f"{plural(taken, 'result')} noted.")
+        rows = _typed(request, incident, at)
         if not any(row.error for row in rows):
-            if not taken:
-                messages.warning(request, "Nothing was typed in. Choose what came of a call, and when.")
-            return redirect(reverse("desk_results", args=[incident.reference]))
+            return redirect(reverse("desk_results", args=[incident.reference]) + address_of(within))
         # What was taken stands in the incident now: only what is wrong is asked for again.
-        rows, status = [row for row in rows if row.error], 400
+        return _show(request, incident, actor, within, [row for row in rows if row.error], at, status=400)
+    found = queue(incident.pk, at, within=within, after=place_of(request), limit=TYPED)
+    return _show(request, incident, actor, within, [Row(one) for one in found], at)
+
+
+def _show(
+    request: PortalRequest,
+    incident: Incident,
+    actor: Actor,
+    within: Within,
+    rows: list[Row],
+    at: datetime,
+    *,
+    status: int = 200,
+) -> HttpResponse:
     context = {
         "incident": incident,
         "actor": actor,
@@ -94,22 +106,47 @@ def results(request: PortalRequest, reference: str) -> HttpResponse:
         "wrong": sum(bool(row.error) for row in rows),
         "outcomes": OUTCOMES,
         "checks": Check.choices,
-        "next": next_page(found, TYPED) if status == 200 else "",
+        "next": next_page([row.waiting for row in rows], TYPED, within) if status == HTTPStatus.OK else "",
+        "part": in_words(within),
+        "kept": address_of(within),
     }
     return render(request, "confirmations/results.html", context, status=status)
 
 
-def _lines(request: PortalRequest, incident: Incident, rows: list[Row], at: datetime) -> list[Line]:
-    """The lines that were typed, of holders who still wait; those who no longer do are passed over."""
+def _typed(request: PortalRequest, incident: Incident, at: datetime) -> list[Row]:
+    """The lines in which something was typed, noted or with what is wrong with them.
+
+    They are found by account, not by their place: the queue may have moved since the form was opened.
+    """
+    given = [text for text in request.POST.getlist("row")[:TYPED] if text.isascii() and text.isdecimal()]
+    typed = {int(text): _fields(request, text) for text in given if len(text) < LONGEST_NUMBER}
+    typed = {pk: fields for pk, fields in typed.items() if any(fields.values())}
+    rows = [Row(one, typed[one.affected_id]) for one in waiting_of(incident.pk, typed, at)]
+    lines = _lines(incident, rows, at)
+    noted = note_calls(incident_id=incident.pk, lines=lines, actor=actor_of(request), at=at) if lines else None
+    for row in rows:
+        row.error = row.error or (noted.errors.get(row.waiting.affected_id, "") if noted else "")
+    taken, gone = noted.taken if noted else 0, len(typed) - len(rows)
+    if taken:
+        messages.success(request, f"{plural(taken, 'result')} noted.")
+    if gone:
+        said = "1 result was not noted: its holder no longer waits" if gone == 1 else (
+            f"{gone:,} results were not noted: their holders no longer wait"
+        )  # fmt: skip
+        messages.warning(request, f"{said} to be called. Log the try on the page of the account.")
+    if not typed:
+        messages.warning(request, "Nothing was typed in. Choose what came of a call, and when.")
+    return rows
+
+
+def _fields(request: PortalRequest, text: str) -> dict[str, str]:
+    return {name: request.POST.get(f"{name}-{text}", "").strip() for name in FIELDS}
+
+
+def _lines(incident: Incident, rows: list[Row], at: datetime) -> list[Line]:
+    """What was typed in lines that can be read; the others get their error."""
     lines = []
-    by_id = {row.waiting.affected_id: row for row in rows}
-    for text in request.POST.getlist("row"):
-        row = by_id.get(int(text)) if text.isdecimal() and len(text) < 19 else None
-        if row is None:
-            continue
-        row.typed = {name: request.POST.get(f"{name}-{text}", "").strip() for name in FIELDS}
-        if not any(row.typed.values()):
-            continue
+    for row in rows:
         try:
             lines.append(_line(row, incident, at))
         except DomainError as error:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -12,21 +11,38 @@ from django.views.decorators.http import require_POST, require_safe
 
 from runbooks.access.http import PortalRequest, actor_of
 from runbooks.access.permissions import can
-from runbooks.affected_accounts.models import ContactAttempt
+from runbooks.affected_accounts.models import ContactAttempt, Tier
+from runbooks.affected_accounts.operations.call_hours import hours_in_words
 from runbooks.confirmations.models import DeskCall, LetterRun
 from runbooks.confirmations.operations.calling import take_next, take_one
-from runbooks.confirmations.queries.calls import PAGE, Urgency, Waiting, queue, queue_counts
+from runbooks.confirmations.queries.calls import (
+    EVERYBODY,
+    NO_OFFICE,
+    PAGE,
+    PLACE_PARTS,
+    QueueCounts,
+    Urgency,
+    Waiting,
+    Within,
+    queue,
+    queue_counts,
+    ringing,
+)
 from runbooks.confirmations.queries.planning import FRESH, ago
 from runbooks.confirmations.queries.texts import failed_texts
+from runbooks.confirmations.views.desk.within import RANG, address_of, in_words, within_of
 from runbooks.incidents.models import Incident
 from runbooks.incidents.queries import incident_for
-from runbooks.presentation import clock, plural
+from runbooks.presentation import clock
 from runbooks.timeline.operations import now
 
+OFFICES_AT_MOST = 40
+RINGING_AT_MOST = 8
 WHY = {
     Urgency.NOT_ME: ("Says it was not them", "warn", "bad"),
     Urgency.DIFFERS: ("Password not changed", "warn", "bad"),
     Urgency.CALL_BACK: ("Call back", "clock", "wait"),
+    Urgency.UNCLAIMED: ("Password changed, holder not heard", "key", "wait"),
     Urgency.NEVER_REACHED: ("Never reached", "phone", ""),
 }
 
@@ -43,6 +59,7 @@ class Line:
     changed: str
     last: str
     now_with: str
+    best: str
 
 
 def line(incident: Incident, waiting: Waiting, at: datetime) -> Line:
@@ -67,30 +84,61 @@ def line(incident: Incident, waiting: Waiting, at: datetime) -> Line:
         changed=ago((at - changed).days) if changed is not None and at - changed < FRESH else "",
         last=last,
         now_with=now_with,
+        best=hours_in_words(waiting.call_from, waiting.call_until),
     )
 
 
 def place_of(request: PortalRequest) -> tuple[int, ...] | None:
-    """Where the list goes on, from the address; None for what is no place."""
+    """Where the list goes on, from the address; None for what is no place, such as one of an older list."""
     parts = request.GET.get("after", "").split("-")
-    if len(parts) != 5 or not all(part.isascii() and part.isdecimal() and len(part) < 16 for part in parts):
+    if len(parts) != PLACE_PARTS or not all(part.isascii() and part.isdecimal() and len(part) < 16 for part in parts):
         return None
     return tuple(int(part) for part in parts)
 
 
-def next_page(found: list[Waiting], limit: int) -> str:
-    return urlencode({"after": "-".join(map(str, found[-1].place))}) if len(found) == limit else ""
+def next_page(found: list[Waiting], limit: int, within: Within) -> str:
+    return address_of(within, after="-".join(map(str, found[-1].place))) if len(found) == limit else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A choice of a select, with how many it would leave."""
+
+    value: str
+    label: str
+    count: int
+    is_chosen: bool
+
+
+def _tiers(counts: QueueCounts, within: Within) -> list[Choice]:
+    return [
+        Choice(tier.value, str(tier.label), counts.by_tier.get(tier, 0), tier == within.tier)
+        for tier in Tier
+        if counts.by_tier.get(tier) or tier == within.tier
+    ]
+
+
+def _offices(counts: QueueCounts, within: Within) -> list[Choice]:
+    """The largest, and the chosen one wherever it stands."""
+    named = {name or NO_OFFICE: count for name, count in counts.by_office.items()}
+    shown = dict(list(named.items())[:OFFICES_AT_MOST])
+    if within.office:
+        shown.setdefault(within.office, named.get(within.office, 0))
+    return [
+        Choice(name, "No office on file" if name == NO_OFFICE else name, count, name == within.office)
+        for name, count in shown.items()
+    ]
 
 
 @require_safe
 def page(request: PortalRequest, reference: str) -> HttpResponse:
     actor, at = actor_of(request), now()
     incident = incident_for(actor, reference)
-    user_id = request.user.pk
-    after = place_of(request)
-    found = queue(incident.pk, at, after=after)
-    counts = queue_counts(incident.pk, at, user_id)
-    mine = DeskCall.objects.filter(incident=incident, taken_by=user_id, ended_at__isnull=True, held_until__gt=at)
+    within, after = within_of(request.GET), place_of(request)
+    found = queue(incident.pk, at, within=within, after=after)
+    counts = queue_counts(incident.pk, at, request.user.pk, within)
+    may_call = can(actor, "call_holders") and not incident.is_over
+    who = " ".join(request.GET.get("who", "").split())[:160] if may_call else ""
     context = {
         "incident": incident,
         "actor": actor,
@@ -100,30 +148,53 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
         "counts": [(WHY[urgency][0], counts.by_urgency.get(urgency, 0)) for urgency in Urgency],
         "total": counts.total,
         "ready": counts.ready,
-        "mine": mine.select_related("affected_account").first(),
-        "may_call": can(actor, "call_holders") and not incident.is_over,
+        "mine": _mine(incident, request, at),
+        "may_call": may_call,
         "may_issue": can(actor, "issue_code") and not incident.is_over,
         "failed": failed_texts(incident.pk),
         "runs": LetterRun.objects.filter(incident=incident).order_by("-number")[:5],
-        "next": next_page(found, PAGE),
+        "next": next_page(found, PAGE, within),
         "is_paged": after is not None,
+        "within": within,
+        "part": in_words(within),
+        "kept": address_of(within),
+        "tiers": _tiers(counts, within),
+        "offices": _offices(counts, within),
+        "has_more_offices": len(counts.by_office) > OFFICES_AT_MOST or bool(within.begins),
+        "who": who,
+        "ringing": ringing(incident.pk, who, RINGING_AT_MOST) if who else [],
     }
     return render(request, "confirmations/desk.html", context)
 
 
+def _mine(incident: Incident, request: PortalRequest, at: datetime) -> DeskCall | None:
+    mine = DeskCall.objects.filter(incident=incident, taken_by=request.user.pk, ended_at__isnull=True)
+    return mine.filter(held_until__gt=at).select_related("affected_account").first()
+
+
 @require_POST
 def take(request: PortalRequest, reference: str) -> HttpResponse:
-    """The next of the queue, or the one that is named."""
+    """The next of the queue or of a part of it, or the one that is named."""
     actor, at = actor_of(request), now()
     incident = incident_for(actor, reference)
-    named = request.POST.get("account", "")
-    if named.isdecimal() and len(named) < 19:
+    within, named = within_of(request.POST), request.POST.get("account", "")
+    rang = "1" if request.POST.get(RANG) else ""
+    if named.isascii() and named.isdecimal() and len(named) < 19:
         call: DeskCall | None = take_one(incident_id=incident.pk, affected_id=int(named), actor=actor, at=at)
     else:
-        call = take_next(incident_id=incident.pk, actor=actor, at=at)
+        call = take_next(incident_id=incident.pk, actor=actor, at=at, within=within)
     if call is None:
-        waiting = queue_counts(incident.pk, at, request.user.pk).total
-        said = f"Nobody can be called just now. {plural(waiting, 'holder')} wait for their time or are being called."
-        messages.info(request, said if waiting else "Every holder was reached.")
-        return redirect("desk", incident.reference)
-    return redirect(reverse("desk_call", args=[incident.reference, call.pk]))
+        messages.info(request, _nobody(incident, request, at, within))
+        return redirect(reverse("desk", args=[incident.reference]) + address_of(within))
+    return redirect(reverse("desk_call", args=[incident.reference, call.pk]) + address_of(within, **{RANG: rang}))
+
+
+def _nobody(incident: Incident, request: PortalRequest, at: datetime, within: Within) -> str:
+    waiting = queue_counts(incident.pk, at, request.user.pk, within).total
+    if waiting:
+        wait = "holder waits for a time or is" if waiting == 1 else "holders wait for their time or are"
+        of_part = f" of {in_words(within)}" if within else ""
+        return f"Nobody{of_part} can be called just now. {waiting:,} {wait} being called."
+    if within != EVERYBODY:
+        return f"Nobody is left to call of {in_words(within)}. Choose another part of the queue, or all of it."
+    return "Every holder was reached."
