@@ -15,17 +15,15 @@ from runbooks.affected_accounts.models import AffectedAccount
 from runbooks.incidents.models import Incident
 from runbooks.timeline.verify import verify_chain
 from tests.actions.conftest import connection_of, institution_folder, slapd, stopped_slapd
+from tests.browser.directory import DOMAIN, reach
 from tests.browser.fixtures import LiveApp
 from tests.browser.people import PageOf
-from tests.connectors import slapd as server
 from tests.connectors.slapd import Slapd, dn_of
-from tests.directory.institution import load
 from tests.factories import PASSWORD, make_incident, make_user
 
 __all__ = ["connection_of", "institution_folder", "slapd", "stopped_slapd"]
 pytestmark = [pytest.mark.browser, pytest.mark.slapd]
 logger = logging.getLogger(__name__)
-DOMAIN = "@parliament.example"
 
 
 @pytest.fixture
@@ -42,14 +40,7 @@ def approver(live_app: LiveApp) -> User:
 def incident(
     slapd: Slapd, connection_of: Any, asker: User, approver: User, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Incident:
-    """Web and worker reach the same directory: the worker is a process and reads its environment."""
-    connection_of(slapd, login_attribute="mail")
-    (tmp_path / "connections.json").write_text(
-        f'{{"directory": {{"connector": "ldap", "url": "{slapd.url}", "bind_dn": "{server.PORTAL}", '
-        f'"base": "{server.SUFFIX}", "login_attribute": "mail"}}}}'
-    )
-    monkeypatch.setenv("CONNECTIONS_FILE", str(tmp_path / "connections.json"))
-    load(Path(slapd.folder / "directory.ldif").read_bytes(), name="directory.ldif")
+    reach(slapd, connection_of, monkeypatch, tmp_path)
     return make_incident(lead=approver, members=(asker,))
 
 
