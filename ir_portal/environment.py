@@ -53,6 +53,14 @@ def integer(name: str, default: int) -> int:
         raise ImproperlyConfigured(f"{name} is {value!r}. Write a whole number.") from None
 
 
+def choice(name: str, default: str, *known: str) -> str:
+    """One of the known words, however it is capitalised."""
+    value = text(name, default).lower() or default
+    if value not in known:
+        raise ImproperlyConfigured(f"{name} is {value!r}. Write {' or '.join(known)}.")
+    return value
+
+
 def entries(name: str) -> dict[str, dict[str, object]]:
     """A JSON object of objects; nothing when the variable is not set."""
     try:

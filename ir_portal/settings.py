@@ -209,6 +209,8 @@ OWN_NETWORKS = environment.networks("OWN_NETWORKS")
 HOLDER_URL = environment.text("HOLDER_URL", PORTAL_URL)
 # The service desk's, for holders; without it they are told the number on the back of their pass.
 DESK_TELEPHONE = environment.text("DESK_TELEPHONE")
+# What letters and messages are written in where nothing is known of a holder.
+HOLDER_LANGUAGE = environment.choice("HOLDER_LANGUAGE", "en-gb", "en-gb", "cy")
 
 # What carries text messages to holders, from TEXT_GATEWAY and TEXT_GATEWAY_TOKEN: docs/letters.md. Empty: none.
 TEXT_GATEWAY = environment.gateway("TEXT_GATEWAY")

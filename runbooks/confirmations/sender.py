@@ -8,11 +8,15 @@ from runbooks.confirmations.letters import Sender
 from runbooks.incidents.models import Incident
 
 PAGE: Final = "/confirm/"
+WELSH_PAGE: Final = "/cadarnhau/"
 
 
 def sender_of(incident: Incident) -> Sender:
+    host = settings.HOLDER_URL.rstrip("/")
     return Sender(
         institution=settings.INSTITUTION_NAME,
-        page_url=settings.HOLDER_URL.rstrip("/") + PAGE,
+        page_url=host + PAGE,
         zone=incident.zone,
+        desk_telephone=settings.DESK_TELEPHONE,
+        welsh_page_url=host + WELSH_PAGE,
     )

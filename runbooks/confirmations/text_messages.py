@@ -134,7 +134,7 @@ def message(
     words = texts(language)["text_message"]
     said: str = words["said"].format(
         institution=sender.institution,
-        address=tamed(sender.address),
+        address=tamed(sender.writing(language).address),
         code=code,
         expires=soon(expires_at, sender.zone, language),
     )
@@ -172,6 +172,12 @@ def e164(written: str, country: str = "44") -> str:
     if not E164.fullmatch(digits):
         raise TextError("The telephone number is not whole. Write it as +44 7700 900123.", permanent=True)
     return digits
+
+
+def written(number: str) -> str:
+    """A number from `e164` as people read it: a mobile of the UK as 07700 900123, any other as it stands."""
+    is_uk_mobile = number.startswith("+447") and len(number) == 13
+    return f"0{number[3:7]} {number[7:]}" if is_uk_mobile else number
 
 
 def takes_texts(number: str) -> bool:

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from pypdf import PdfReader
 from pypdf.generic import ArrayObject, DictionaryObject
 
 from runbooks.confirmations.letters import Sender, SettingError, making
+from runbooks.confirmations.letters.contents import LANGUAGES
+from runbooks.confirmations.letters.wording import texts
 from tests.confirmations.letters import MADE_AT, SENDER, letter, made, words
 
 CODE = re.compile(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}\b")
@@ -67,6 +70,30 @@ def test_no_letter_holds_a_link() -> None:
     pdf = made(letter(), letter(2, language="cy"))
     assert [page.get("/Annots") for page in pdf.pages] == [None, None]
     assert "://" not in words(pdf)
+
+
+def test_each_language_names_its_own_page_in_words_and_as_qr_code() -> None:
+    sender = replace(SENDER, welsh_page_url="https://portal.parliament.example/cadarnhau/")
+    pdf = made(letter(), letter(2, language="cy"), sender=sender)
+    english, welsh = (page.extract_text() for page in pdf.pages)
+    assert "parliament.example/confirm" in english
+    assert "cadarnhau" not in english
+    assert "parliament.example/cadarnhau" in welsh
+    assert "/confirm" not in welsh
+    described = [element["/Alt"] for element in structure(pdf) if element["/S"] == "/Figure"]
+    assert [text.rpartition("/")[2] for text in described] == ["confirm", "cadarnhau"]
+    assert [page.get("/Annots") for page in pdf.pages] == [None, None]
+    assert "://" not in words(pdf)
+
+
+def test_the_languages_say_the_same_things() -> None:
+    english, welsh = (texts(language) for language in LANGUAGES)
+    assert english.keys() == welsh.keys()
+    for group in ("text_message", "time"):
+        assert english[group].keys() == welsh[group].keys()
+    for key, said in english.items():
+        if isinstance(said, str):
+            assert sorted(re.findall(r"{\w+}", said)) == sorted(re.findall(r"{\w+}", welsh[key]))
 
 
 def test_the_telephone_of_the_desk_is_to_be_compared_with_the_pass() -> None:

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from runbooks.access.models import User
 from runbooks.access.permissions import actor_for
 from runbooks.affected_accounts.models import AffectedAccount, State
+from runbooks.confirmations.models import Confirmation
 from runbooks.confirmations.operations import Order, issue_codes
 from runbooks.confirmations.operations.ordering import TextTo, order_texts
 from runbooks.confirmations.queries.planning import Plan, plan_codes
@@ -38,6 +40,20 @@ def test_without_a_gateway_a_letter_goes(incident: Incident) -> None:
 def test_letters_may_be_wanted_of_all(incident: Incident, texts: Texts) -> None:
     (found,) = plan(make_holder(incident), letters_only=True)
     assert found.channel == "letter"
+
+
+def test_every_way_that_is_open_is_there_the_best_first(incident: Incident, texts: Texts) -> None:
+    (found,) = plan(make_holder(incident))
+    assert [(way.channel, way.address) for way in found.ways] == [
+        ("text", "+447700900123"),
+        ("letter", "Room 412, Library"),
+    ]
+
+
+def test_where_letters_are_wanted_a_text_is_still_open_but_not_chosen(incident: Incident, texts: Texts) -> None:
+    (found,) = plan(make_holder(incident, on_file={"office": "", "department": ""}), letters_only=True)
+    assert (found.channel, [way.channel for way in found.ways]) == ("", ["text"])
+    assert found.why == "No office or department on file."
 
 
 @pytest.mark.parametrize(
@@ -106,6 +122,40 @@ def test_a_code_there_is_and_a_text_on_its_way_are_said(incident: Incident, coor
     assert "on its way" in by_id[second.pk].why
 
 
+def answered(row: AffectedAccount, who: User, language: str, days: float, answer: str = "not_me") -> None:
+    """The holder said something in a language, some days ago."""
+    at = days_ago(days)
+    (one,) = issue_codes(
+        incident_id=row.incident_id, orders=[Order(row.pk, "letter", "Room 412")], actor=actor_for(who), at=at
+    )
+    Confirmation.objects.create(
+        incident=row.incident, affected_account=row, code_id=one.code_id, receipt=f"R-{one.code_id}", answer=answer,
+        language=language, answered_at=at, truth="not_asked",
+    )  # fmt: skip
+
+
+def test_nobody_knows_a_holders_language_better_than_the_holder(
+    incident: Incident, coordinator: User, settings: Settings
+) -> None:
+    row = make_holder(incident, on_file={"language": "en-gb"})
+    answered(row, coordinator, "en-gb", days=3)
+    answered(row, coordinator, "cy", days=1)
+    answered(row, coordinator, "en-gb", days=2)
+    settings.HOLDER_LANGUAGE = "en-gb"
+    assert plan(row)[0].language == "cy"
+
+
+@pytest.mark.parametrize(
+    ("on_file", "setting", "language"),
+    [("cy", "en-gb", "cy"), ("en-gb", "cy", "en-gb"), ("", "cy", "cy"), ("", "en-gb", "en-gb"), ("fr", "cy", "cy")],
+)
+def test_without_an_answer_the_directory_says_it_else_the_institution(
+    incident: Incident, settings: Settings, on_file: str, setting: str, language: str
+) -> None:
+    settings.HOLDER_LANGUAGE = setting
+    assert plan(make_holder(incident, on_file={"language": on_file}))[0].language == language
+
+
 def test_accounts_of_other_incidents_are_not_planned(incident: Incident) -> None:
     row = make_holder(incident)
     stranger = incident.pk.__class__(int=incident.pk.int ^ 1)
@@ -117,5 +167,5 @@ def test_the_queries_do_not_grow(
     incident: Incident, texts: Texts, holders: int, django_assert_num_queries: Any
 ) -> None:
     rows = [make_holder(incident) for _ in range(holders)]
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         assert len(plan(*rows)) == holders

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from runbooks.access.models import User
 from runbooks.access.permissions import actor_for
@@ -16,6 +17,7 @@ from runbooks.errors import NotAllowedError, NotFoundError
 from runbooks.incidents.models import Incident
 from runbooks.timeline.models import TimelineEvent
 from runbooks.timeline.verify import verify_chain
+from tests.confirmations.conftest import Texts
 from tests.confirmations.holders import days_ago, make_holder
 from tests.confirmations.letters import read, words
 
@@ -67,6 +69,42 @@ def test_the_envelope_list_names_the_same_holders_in_the_same_order_and_no_code(
     letters = [words_of for words_of in (page.extract_text() for page in read(made.pdf).pages) if CODE.search(words_of)]
     order = [next(row.pk for row in rows if row.login in page) for page in letters]
     assert order == [row.pk for row in sorted(rows, key=lambda row: row.login)]
+
+
+def test_each_letter_is_in_its_holders_language_and_the_entry_says_which(
+    incident: Incident, desk: User, settings: Settings
+) -> None:
+    settings.HOLDER_URL = "https://help.parliament.example"
+    settings.DESK_TELEPHONE = "020 7946 0100"
+    rows = [make_holder(incident, on_file={"language": language}) for language in ("cy", "")]
+    pages = read(printed(incident, desk, *rows).pdf).pages
+    by_login = {row.login: " ".join(page.extract_text().split()) for row in rows for page in pages
+                if row.login in page.extract_text()}  # fmt: skip
+    welsh, english = (by_login[row.login] for row in rows)
+    assert "Mae rhywun wedi ceisio torri i mewn i’n cyfrifon" in welsh
+    assert "help.parliament.example/cadarnhau" in welsh
+    assert "020 7946 0100 (cymharwch â’r rhif" in welsh
+    assert "Somebody has tried to get into accounts of ours" in english
+    assert "help.parliament.example/confirm" in english
+    assert "020 7946 0100 (compare it with" in english
+    said = {event.details["account"]: event.details["language"]
+            for event in TimelineEvent.objects.filter(kind="code.issued", details__has_key="account")}  # fmt: skip
+    assert said == {rows[0].login: "cy", rows[1].login: "en-gb"}
+
+
+@pytest.mark.parametrize("language", ["en-gb", "cy"])
+def test_all_may_be_in_one_language_and_none_holds_a_link(incident: Incident, desk: User, language: Any) -> None:
+    rows = [make_holder(incident, on_file={"language": own}) for own in ("cy", "en-gb")]
+    pdf = read(printed(incident, desk, *rows, language=language).pdf)
+    assert "://" not in words(pdf)
+    assert [page.get("/Annots") for page in pdf.pages] == [None, None]
+    heading = {"en-gb": "Confirm that you have changed", "cy": "Cadarnhewch eich bod wedi newid"}[language]
+    assert words(pdf).count(heading) == 2
+
+
+def test_who_has_a_mobile_can_have_a_letter(incident: Incident, desk: User, texts: Texts) -> None:
+    assert printed(incident, desk, make_holder(incident)).run.letters == 1
+    assert Code.objects.get().channel == "letter"
 
 
 def test_a_lost_run_is_printed_again_with_new_codes(incident: Incident, desk: User) -> None:

@@ -60,6 +60,19 @@ def test_the_code_that_arrives_is_the_one_that_works(incident: Incident, desk: U
     assert (one.status, one.code, one.reason, one.next_attempt_at) == ("sent", kept, "", None)
 
 
+def test_a_message_is_in_the_language_it_was_ordered_in(incident: Incident, desk: User, texts: Texts) -> None:
+    row = make_holder(incident)
+    wanted = TextTo(row.pk, "+447700900123", "The institution’s directory", "cy")
+    order_texts(incident_id=incident.pk, texts=[wanted], actor=actor_for(desk), at=timezone.now())
+    assert send_texts(clock=timezone.now) == 1
+    (sent,) = texts.sent
+    assert "a ydych wedi newid eich cyfrinair?" in sent["text"]
+    assert "/cadarnhau" in sent["text"]
+    assert "://" not in sent["text"]
+    for kind in ("text.ordered", "code.issued"):
+        assert TimelineEvent.objects.get(kind=kind).details["language"] == "cy"
+
+
 def test_what_was_sent_is_a_contact_attempt_and_an_entry_without_the_code(
     incident: Incident, desk: User, texts: Texts
 ) -> None:

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs
@@ -22,6 +23,7 @@ from runbooks.confirmations.text_messages import (
     send,
     takes_texts,
     tamed,
+    written,
 )
 from tests.confirmations.letters import MADE_AT, SENDER
 from tests.connectors.served import HANG_UP, Asked, Said, served
@@ -282,14 +284,29 @@ def test_a_message_in_welsh_says_the_same() -> None:
     assert "Ni fydd neb byth yn gofyn am eich cyfrinair" in text
 
 
+@pytest.mark.parametrize("welsh_page_url", ["", "https://portal.parliament.example/cadarnhau/"])
 @pytest.mark.parametrize("language", ["en-gb", "cy"])
-def test_a_message_has_two_parts_and_no_link(language: str) -> None:
-    text = said(language=language)
+def test_a_message_has_two_parts_and_no_link(language: str, welsh_page_url: str) -> None:
+    text = said(language=language, sender=replace(SENDER, welsh_page_url=welsh_page_url))
     assert parts(text) == 2
     assert "://" not in text
     assert not any(
         a.isalnum() and dot == "." and b.isalnum() for a, dot, b in zip(text, text[1:], text[2:], strict=False)
     )
+
+
+def test_a_message_in_welsh_names_the_welsh_page() -> None:
+    sender = replace(SENDER, welsh_page_url="https://portal.parliament.example/cadarnhau/")
+    assert "portal .parliament .example /cadarnhau" in said(language="cy", sender=sender)
+    assert "portal .parliament .example /confirm" in said(sender=sender)
+
+
+@pytest.mark.parametrize(
+    ("number", "read"),
+    [("+447700900123", "07700 900123"), ("+353850123456", "+353850123456"), ("+442079460100", "+442079460100")],
+)
+def test_a_mobile_number_is_shown_as_people_read_it(number: str, read: str) -> None:
+    assert written(number) == read
 
 
 def test_an_exercise_begins_with_the_word() -> None:

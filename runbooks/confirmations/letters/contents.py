@@ -1,13 +1,14 @@
 """What goes into a letter, and who sends it."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 Language = Literal["en-gb", "cy"]
+LANGUAGES: Final[tuple[Language, ...]] = ("en-gb", "cy")
 
 TWO_GROUPS: Final = re.compile(r"[0-9A-Z]{4}-[0-9A-Z]{4}")
 
@@ -40,12 +41,16 @@ class Letter(Envelope):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """`page_url` is the https address of the page that asks for codes. Without `desk_telephone` it is the pass's."""
+    """`page_url` is the https address of the page that asks for codes. Without `desk_telephone` it is the pass's.
+
+    Whoever is written to in Welsh is sent to `welsh_page_url`, where there is one.
+    """
 
     institution: str
     page_url: str
     zone: ZoneInfo
     desk_telephone: str = ""
+    welsh_page_url: str = ""
 
     @property
     def host(self) -> str:
@@ -55,3 +60,12 @@ class Sender:
     def address(self) -> str:
         """The page's address as somebody types it: no scheme, no final slash."""
         return self.host + urlsplit(self.page_url).path.rstrip("/")
+
+    def writing(self, language: Language) -> "Sender":
+        """The same, naming the page of a language."""
+        return replace(self, page_url=self.welsh_page_url) if language == "cy" and self.welsh_page_url else self
+
+
+def language_of(written: str) -> Language | None:
+    """The language that is written so in the database; None for any other."""
+    return next((language for language in LANGUAGES if language == written), None)

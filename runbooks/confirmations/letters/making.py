@@ -40,9 +40,10 @@ def make_letters(
     content = {
         "title": wording.texts(first.language)["title"].format(run=run, incident=printable(first.incident, most=40)),
         "institution": printable(sender.institution, most=60),
-        "address": sender.address,
-        "qr": _qr(sender.page_url),
-        "texts": {language: _common(language, sender) for language in {letter.language for letter in letters}},
+        "texts": {
+            language: _common(language, sender.writing(language))
+            for language in {letter.language for letter in letters}
+        },
         "letters": [_own(letter, run, sender, made_at) for letter in letters],
         "is_exercise": is_exercise,
     }
@@ -84,7 +85,9 @@ def _common(language: Language, sender: Sender) -> dict[str, Any]:
         "language": language.partition("-")[0],
         "region": language.partition("-")[2].upper() or "GB",
         "sender": texts["sender"].format(institution=printable(sender.institution, most=30)),
+        "address": sender.address,
         "qr": texts["qr"].format(**known),
+        "drawing": _qr(sender.page_url),
         "steps": [text.format(**known) for text in texts["steps"]],
         "checks": [text.format(**known) for text in texts["checks"]],
         **{key: texts[key] for key in ("heading", "exercise", "reference", "why", "page", "account", "code")},

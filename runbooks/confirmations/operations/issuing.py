@@ -31,13 +31,17 @@ class CannotIssueError(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A code that is wanted. `address`: the number or office it goes to. `colleague`: who vouches and hands it over."""
+    """A code that is wanted. `address`: the number or office it goes to. `colleague`: who vouches and hands it over.
+
+    `language`: what the letter or message is written in; empty where nothing is written.
+    """
 
     affected_id: int
     channel: str
     address: str = ""
     address_source: str = ""
     colleague: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,9 @@ def issue_codes(
     ).update(superseded_at=at)
     made = [_make(incident, order, rows[order.affected_id], second, actor, at) for order in orders]
     kept = Code.objects.bulk_create([code for code, _ in made], batch_size=1000)
-    entries = [_entry(code, rows[code.affected_account_id], actor) for code in kept]
+    entries = [
+        _entry(code, rows[code.affected_account_id], order.language) for code, order in zip(kept, orders, strict=True)
+    ]
     record_each(incident, entries, summary=f"{len(kept)} codes issued", actor=actor, at=at)
     return [
         Issued(
@@ -144,7 +150,7 @@ def _make(
     return code, text
 
 
-def _entry(code: Code, row: AffectedAccount, actor: Actor) -> Entry:
+def _entry(code: Code, row: AffectedAccount, language: str) -> Entry:
     """Never the code."""
     how = code.get_channel_display().lower()
     details = {
@@ -154,5 +160,6 @@ def _entry(code: Code, row: AffectedAccount, actor: Actor) -> Entry:
         "address_source": code.address_source,
         "colleague": code.colleague,
         "expires_at": code.expires_at.isoformat(),
+        **({"language": language} if language else {}),
     }
     return Entry("code.issued", f"Code for {row.login}: {how}", Lane.CONTACT, details, account_ids=[row.pk])

@@ -11,6 +11,7 @@ from runbooks.access.permissions import Actor, require
 from runbooks.affected_accounts.models import AffectedAccount, State
 from runbooks.affected_accounts.operations.selection import lock_accounts, record_each
 from runbooks.background import wake
+from runbooks.confirmations.letters.contents import Language
 from runbooks.confirmations.models import TextOrder
 from runbooks.confirmations.queries.planning import WITHOUT
 from runbooks.errors import DomainError
@@ -28,11 +29,12 @@ class CannotTextError(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class TextTo:
-    """A holder, the number of theirs, and where the number is from."""
+    """A holder, the number of theirs, where the number is from, and what the message is written in."""
 
     affected_id: int
     number: str
     source: str
+    language: Language = "en-gb"
 
 
 @transaction.atomic
@@ -53,6 +55,7 @@ def order_texts(*, incident_id: UUID, texts: Sequence[TextTo], actor: Actor, at:
                 affected_account=rows[text.affected_id],
                 number=text.number.strip(),
                 number_source=text.source.strip()[:120],
+                language=text.language,
                 orderer_id=actor.user_id,
                 ordered_by=actor.name,
                 ordered_at=at,
@@ -79,7 +82,12 @@ def _check(text: TextTo, row: AffectedAccount) -> None:
 
 
 def _entry(order: TextOrder, row: AffectedAccount) -> Entry:
-    details = {"account": row.login, "number": order.number, "number_source": order.number_source}
+    details = {
+        "account": row.login,
+        "number": order.number,
+        "number_source": order.number_source,
+        "language": order.language,
+    }
     return Entry(
         "text.ordered", f"Text message with a code asked for: holder of {row.login}", Lane.CONTACT, details,
         account_ids=[row.pk],

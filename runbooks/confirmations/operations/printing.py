@@ -1,7 +1,7 @@
 """Letters with codes: codes issued, the PDF made of them, and nothing of it kept."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -14,6 +14,8 @@ from runbooks.affected_accounts.models import ContactAttempt
 from runbooks.affected_accounts.operations import Attempt, log_contact
 from runbooks.confirmations.codes import shown
 from runbooks.confirmations.letters import Envelope, Letter, make_envelope_list, make_letters
+from runbooks.confirmations.letters.contents import Language
+from runbooks.confirmations.letters.wording import texts
 from runbooks.confirmations.models import Code, LetterRun
 from runbooks.confirmations.operations.issuing import Issued, Order, issue_codes
 from runbooks.confirmations.queries.planning import DIRECTORY, Plan, plan_codes
@@ -26,7 +28,6 @@ from runbooks.timeline.models import Lane
 from runbooks.timeline.operations import Entry, record
 
 LETTERS_AT_MOST: Final = 500
-WHAT_HAPPENED: Final = "Somebody has tried to get into accounts of ours, and yours may be one of them."
 
 
 class CannotPrintError(DomainError):
@@ -50,28 +51,45 @@ class _Ready:
 
 
 def print_letters(
-    *, incident_id: UUID, affected_ids: Sequence[int], actor: Actor, at: datetime, fresh_ids: Sequence[int] = ()
+    *,
+    incident_id: UUID,
+    affected_ids: Sequence[int],
+    actor: Actor,
+    at: datetime,
+    fresh_ids: Sequence[int] = (),
+    language: Language | None = None,
 ) -> Printed:
     """New codes for these holders and one PDF of their letters. A lost PDF is printed again, with new codes.
 
     `fresh_ids`: of those whose office or number changed in the last 30 days, the ones that somebody looked at twice.
+    `language`: of all letters; without it each is in its holder's own.
     The PDF is made after the commit: hundreds of letters take seconds, in which nobody else could work in the
     incident. Raises CannotPrintError.
     """
-    ready = _issue(incident_id, affected_ids, fresh_ids, actor, at)
+    ready = _issue(incident_id, affected_ids, fresh_ids, language, actor, at)
     return Printed(ready.run, _pdf(ready, at))
 
 
 @transaction.atomic
 def _issue(
-    incident_id: UUID, affected_ids: Sequence[int], fresh_ids: Sequence[int], actor: Actor, at: datetime
+    incident_id: UUID,
+    affected_ids: Sequence[int],
+    fresh_ids: Sequence[int],
+    language: Language | None,
+    actor: Actor,
+    at: datetime,
 ) -> _Ready:
     require(actor, "issue_code", incident_id)
     incident = lock_running(incident_id)
-    plans = _plans(incident, affected_ids, fresh_ids, at)
+    plans = [
+        replace(plan, language=language or plan.language) for plan in _plans(incident, affected_ids, fresh_ids, at)
+    ]
     issued = issue_codes(
         incident_id=incident_id,
-        orders=[Order(plan.affected_id, Code.Channel.LETTER, plan.address, DIRECTORY) for plan in plans],
+        orders=[
+            Order(plan.affected_id, Code.Channel.LETTER, plan.address, DIRECTORY, language=plan.language)
+            for plan in plans
+        ],
         actor=actor,
         at=at,
     )
@@ -116,7 +134,8 @@ def _pdf(ready: _Ready, at: datetime) -> bytes:
             code=shown(ready.issued[plan.affected_id].code),
             expires_at=ready.issued[plan.affected_id].expires_at,
             incident=ready.incident.reference,
-            what_happened=WHAT_HAPPENED,
+            what_happened=texts(plan.language)["what_happened"],
+            language=plan.language,
         )
         for position, plan in enumerate(ready.plans, start=1)
     ]

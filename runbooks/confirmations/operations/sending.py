@@ -17,6 +17,7 @@ from runbooks.affected_accounts.models import ContactAttempt
 from runbooks.affected_accounts.operations import Attempt, log_contact
 from runbooks.confirmations import text_messages
 from runbooks.confirmations.codes import shown
+from runbooks.confirmations.letters.contents import language_of
 from runbooks.confirmations.models import Code, TextOrder
 from runbooks.confirmations.operations.issuing import Issued, Order, issue_codes
 from runbooks.confirmations.sender import sender_of
@@ -111,7 +112,13 @@ def _issue(orders: Sequence[TextOrder], actor: Actor, at: datetime) -> tuple[dic
         issued = issue_codes(
             incident_id=orders[0].incident_id,
             orders=[
-                Order(order.affected_account_id, Code.Channel.TEXT, order.number, order.number_source)
+                Order(
+                    order.affected_account_id,
+                    Code.Channel.TEXT,
+                    order.number,
+                    order.number_source,
+                    language=order.language,
+                )
                 for order in orders
             ],
             actor=actor,
@@ -128,7 +135,11 @@ def _issue(orders: Sequence[TextOrder], actor: Actor, at: datetime) -> tuple[dic
 
 def _send(incident: Incident, order: TextOrder, code: Issued) -> TextError | None:
     text = text_messages.message(
-        shown(code.code), code.expires_at, sender=sender_of(incident), is_exercise=incident.is_exercise
+        shown(code.code),
+        code.expires_at,
+        sender=sender_of(incident),
+        language=language_of(order.language) or "en-gb",
+        is_exercise=incident.is_exercise,
     )
     try:
         text_messages.send(order.number, text, f"code-{code.code_id}")

@@ -1,6 +1,6 @@
-"""Which channel on file is best for each holder's code, and what speaks against it."""
+"""By which channels on file each holder's code can go, which is best, and what speaks against it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,7 +9,8 @@ from uuid import UUID
 from django.conf import settings
 
 from runbooks.affected_accounts.models import AffectedAccount, State
-from runbooks.confirmations.models import Code, TextOrder
+from runbooks.confirmations.letters.contents import Language, language_of
+from runbooks.confirmations.models import Code, Confirmation, TextOrder
 from runbooks.confirmations.text_messages import TextError, e164, is_configured, takes_texts
 from runbooks.directory.models import Account
 from runbooks.presentation import plural
@@ -24,10 +25,19 @@ KINDS_WITHOUT_HOLDER: Final = (Account.Kind.SHARED, Account.Kind.SERVICE)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What one holder's code goes by. `channel` is empty where nothing on file will do: the desk calls.
+class Way:
+    """A channel that is open to a holder, and the number (as +447700900123) or the office it leads to."""
 
-    `why` says so, or what to look at twice. `is_fresh`: the number or address changed in the last 30 days.
+    channel: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one holder's code can go by. `channel` is the best; empty where nothing on file will do: the desk calls.
+
+    `why` says so, or what to look at twice. `is_fresh`: a number or address changed in the last 30 days.
+    `held` is the channel of a code that still works. `language` is what the holder is written to in.
     """
 
     affected_id: int
@@ -40,60 +50,92 @@ class Plan:
     source: str
     why: str
     is_fresh: bool
+    held: str
+    language: Language
+    ways: tuple[Way, ...]
+
+    def way(self, channel: str) -> Way | None:
+        return next((way for way in self.ways if way.channel == channel), None)
 
 
 def plan_codes(
     *, incident_id: UUID, affected_ids: Collection[int], at: datetime, letters_only: bool = False
 ) -> list[Plan]:
-    """The best channel of each, in the order of the accounts' names. Never a mailbox. Three queries."""
+    """The ways of each, in the order of the accounts' names. Never a mailbox. Four queries.
+
+    `letters_only`: the best is a letter or nothing, though a text message may be possible too.
+    """
     rows = (
         AffectedAccount.objects.select_related("account")
         .filter(incident_id=incident_id, pk__in=affected_ids)
         .order_by("login", "pk")
     )
-    open_codes: Mapping[int, tuple[str, datetime]] = {
-        affected: (channel, expires)
-        for affected, channel, expires in Code.objects.filter(
+    open_codes = dict(
+        Code.objects.filter(
             affected_account__in=affected_ids, used_at__isnull=True, superseded_at__isnull=True, expires_at__gt=at
-        ).values_list("affected_account", "channel", "expires_at")
-    }
+        ).values_list("affected_account", "channel")
+    )
     on_their_way = set(
         TextOrder.objects.filter(affected_account__in=affected_ids, status__in=TextOrder.OPEN).values_list(
             "affected_account", flat=True
         )
     )
+    # In which language each answered last.
+    answered = dict(
+        Confirmation.objects.filter(affected_account__in=affected_ids)
+        .order_by("affected_account", "-answered_at", "-pk")
+        .distinct("affected_account")
+        .values_list("affected_account", "language")
+    )
     return [
-        _plan(row, at, letters_only=letters_only, held=open_codes.get(row.pk), is_ordered=row.pk in on_their_way)
+        _plan(
+            row,
+            at,
+            letters_only=letters_only,
+            held=open_codes.get(row.pk, ""),
+            is_ordered=row.pk in on_their_way,
+            answered=answered.get(row.pk, ""),
+        )
         for row in rows
     ]
 
 
 def _plan(
-    row: AffectedAccount, at: datetime, *, letters_only: bool, held: tuple[str, datetime] | None, is_ordered: bool
+    row: AffectedAccount, at: datetime, *, letters_only: bool, held: str, is_ordered: bool, answered: str
 ) -> Plan:
     account = row.account
     why = _why_nothing_is_asked(row)
     if not why and is_ordered:
         why = "A text message is on its way already."
-    channel, address, lacking = ("", "", "") if why else _channel(account, letters_only=letters_only)
-    days = fresh_days(account, at)
+    ways, lacking = ((), "") if why else _ways(account, letters_only=letters_only)
+    best = next((way for way in ways if way.channel == Channel.LETTER or not letters_only), None)
+    days = fresh_days(account, at) if ways else None
     said = [why or lacking]
-    if channel and days is not None:
-        said.append(f"{'The number' if channel == Channel.TEXT else 'Something on file'} changed {ago(days)}.")
-    if channel and held is not None:
-        said.append(f"Has a code already ({Channel(held[0]).label.lower()}): the new one replaces it.")
+    if days is not None:
+        said.append(f"A number or address changed {ago(days)}.")
+    if ways and held:
+        said.append(f"Has a code already ({Channel(held).label.lower()}): the new one replaces it.")
     return Plan(
         affected_id=row.pk,
         login=row.login,
         name=account.display_name or row.display_name,
         office=account.office,
         department=account.department or row.department,
-        channel=channel,
-        address=address,
-        source=DIRECTORY if channel else "",
+        channel=best.channel if best else "",
+        address=best.address if best else "",
+        source=DIRECTORY if ways else "",
         why=" ".join(part for part in said if part),
-        is_fresh=bool(channel) and days is not None,
+        is_fresh=days is not None,
+        held=held,
+        language=_language(account, answered),
+        ways=ways,
     )
+
+
+def _language(account: Account, answered: str) -> Language:
+    """As the holder answered last; else as the directory has it; else as most of the institution's holders read."""
+    known = (language_of(written) for written in (answered, account.language, settings.HOLDER_LANGUAGE))
+    return next((language for language in known if language), "en-gb")
 
 
 def _why_nothing_is_asked(row: AffectedAccount) -> str:
@@ -106,17 +148,18 @@ def _why_nothing_is_asked(row: AffectedAccount) -> str:
     return ""
 
 
-def _channel(account: Account, *, letters_only: bool) -> tuple[str, str, str]:
-    """(channel, address, what is lacking)"""
-    lacking = ""
-    if not letters_only:
-        number, lacking = text_number(account)
-        if number:
-            return Channel.TEXT, number, ""
+def _ways(account: Account, *, letters_only: bool) -> tuple[tuple[Way, ...], str]:
+    """What is open to a holder, the best first, and why the best that was hoped for is not."""
+    number, no_text = text_number(account)
     place = ", ".join(part for part in (account.office, account.department) if part and "@" not in part)
-    if place:
-        return Channel.LETTER, place[:200], lacking
-    return "", "", f"{lacking} No office or department on file: the desk calls.".strip()
+    texts = (Way(Channel.TEXT, number),) if number else ()
+    letters = (Way(Channel.LETTER, place[:200]),) if place else ()
+    if letters_only:
+        no_text = ""
+    if letters or (texts and not letters_only):
+        return texts + letters, no_text
+    no_place = "No office or department on file."
+    return texts, no_place if texts else f"{no_text} {no_place[:-1]}: the desk calls.".strip()
 
 
 def text_number(account: Account) -> tuple[str, str]:
