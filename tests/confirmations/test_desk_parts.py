@@ -225,3 +225,17 @@ def test_nobody_of_that_name_is_said_and_an_auditor_finds_nobody(
     page = client_of(auditor).get(there("desk", incident), {"who": row.login}).text
     assert "Take the call" not in page
     assert row.login not in page
+
+
+@pytest.mark.parametrize(
+    ("number", "dialled"),
+    [("07700 900123", "07700900123"), ("+44 (0)20 7946-0000", "+442079460000"), ("020 7946 0000 ext. 12", "")],
+)
+def test_a_number_without_words_can_be_dialled_from_the_page(
+    incident: Incident, desk: User, client_of: ClientOf, number: str, dialled: str
+) -> None:
+    make_holder(incident, on_file={"mobile": number})
+    client = client_of(desk)
+    page = client.get(take(client, incident)["Location"]).text
+    assert (f'href="tel:{dialled}"' in page) is bool(dialled)
+    assert f"Mobile {number}" in page

@@ -26,6 +26,7 @@ from runbooks.confirmations.views.desk.forms import (
     HoursForm,
     NotReachedForm,
     ReachedForm,
+    dialled,
     numbers_of,
 )
 from runbooks.confirmations.views.desk.one import show_code
@@ -212,7 +213,7 @@ def _show(
         "tab": "desk",
         "call": call,
         "row": row,
-        "numbers": numbers_of(row.account),
+        "numbers": [(label, dialled(number)) for number, label in numbers_of(row.account)],
         "changed": "" if days is None else ago(days),
         "answer": Confirmation.objects.filter(affected_account=row).order_by("-pk").first(),
         "tried": [_tried(one, incident, at) for one in contacts],

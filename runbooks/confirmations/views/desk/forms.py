@@ -10,17 +10,27 @@ from django import forms
 from runbooks.access.models import User
 from runbooks.access.permissions import HELPING
 from runbooks.confirmations.models import DeskCall
+from runbooks.confirmations.text_messages import TextError, e164
 from runbooks.directory.models import Account
 from runbooks.incidents.models import Incident
 
 Check = DeskCall.Check
-NOTE_HINT = "For two facts: which were asked for. For a colleague: their name. Never a password or a code."
 
 
 def numbers_of(account: Account) -> list[tuple[str, str]]:
     """The numbers on file, mobile first, to choose from."""
     named = ((account.mobile, "Mobile"), (account.telephone, "Telephone"))
     return [(number, f"{label} {number}") for number, label in named if number]
+
+
+def dialled(number: str) -> str:
+    """What a telephone dials; empty where that is not sure, such as with an extension."""
+    try:
+        whole = e164(number)
+    except TextError:
+        return ""
+    # From inside the country as it is written: which country that is, nobody needs to say.
+    return whole if number.lstrip().startswith("+") else "".join(filter(str.isdecimal, number))
 
 
 def _number(account: Account, *, rang: bool = False) -> forms.ChoiceField:

@@ -24,7 +24,7 @@ from runbooks.confirmations.views.desk.within import address_of, in_words, withi
 from runbooks.errors import DomainError
 from runbooks.incidents.models import Incident
 from runbooks.incidents.queries import incident_for
-from runbooks.presentation import plural
+from runbooks.presentation import full_clock, plural
 from runbooks.timeline.moments import parse
 from runbooks.timeline.operations import now
 
@@ -32,7 +32,14 @@ Outcome = DeskCall.Outcome
 ON_PAPER, TYPED = 100, 50
 # Digits of a number that a database can hold, and one more.
 LONGEST_NUMBER = 19
-OUTCOMES = [(outcome.value, outcome.label) for outcome in Outcome if outcome != Outcome.PUT_BACK]
+# As the buttons of a call say it.
+OUTCOMES = [
+    (Outcome.REACHED, "Reached"),
+    (Outcome.NO_ANSWER, "No answer"),
+    (Outcome.CALL_BACK, "Call back at"),
+    (Outcome.REFUSED, "Refused"),
+    (Outcome.NOT_VERIFIED, "Not recognised"),
+]
 FIELDS = ("outcome", "when", "check", "note", "back")
 
 
@@ -62,6 +69,7 @@ def call_list(request: PortalRequest, reference: str) -> HttpResponse:
         "incident": incident,
         "actor": actor,
         "now": at,
+        "as_of": full_clock(at, incident.zone),
         "tab": "desk",
         "lines": [line(incident, one, at) for one in found],
         "next": next_page(found, ON_PAPER, within),
@@ -104,7 +112,7 @@ def _show(
         "tab": "desk",
         "rows": rows,
         "wrong": sum(bool(row.error) for row in rows),
-        "outcomes": OUTCOMES,
+        "outcomes": [(outcome.value, label) for outcome, label in OUTCOMES],
         "checks": Check.choices,
         "next": next_page([row.waiting for row in rows], TYPED, within) if status == HTTPStatus.OK else "",
         "part": in_words(within),

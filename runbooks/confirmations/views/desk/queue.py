@@ -33,7 +33,7 @@ from runbooks.confirmations.queries.texts import failed_texts
 from runbooks.confirmations.views.desk.within import RANG, address_of, in_words, within_of
 from runbooks.incidents.models import Incident
 from runbooks.incidents.queries import incident_for
-from runbooks.presentation import clock
+from runbooks.presentation import clock, plural
 from runbooks.timeline.operations import now
 
 OFFICES_AT_MOST = 40
@@ -57,7 +57,7 @@ class Line:
     tone: str
     numbers: list[str]
     changed: str
-    last: str
+    tried: str
     now_with: str
     best: str
 
@@ -70,7 +70,7 @@ def line(incident: Incident, waiting: Waiting, at: datetime) -> Line:
     last = ""
     if waiting.last_contact_at is not None:
         said = ContactAttempt.Outcome(waiting.last_contact_outcome).label.lower()
-        last = f"{said} {clock(waiting.last_contact_at, incident.zone, at)}"
+        last = f", last {said} {clock(waiting.last_contact_at, incident.zone, at)}"
     named = ((waiting.mobile, "mobile"), (waiting.telephone, "telephone"))
     now_with = ""
     if waiting.held_by and waiting.held_since is not None:
@@ -82,7 +82,7 @@ def line(incident: Incident, waiting: Waiting, at: datetime) -> Line:
         tone=tone,
         numbers=[f"{number} ({label})" for number, label in named if number],
         changed=ago((at - changed).days) if changed is not None and at - changed < FRESH else "",
-        last=last,
+        tried=f"{plural(waiting.attempts, 'try', 'tries')}{last}" if waiting.attempts else "",
         now_with=now_with,
         best=hours_in_words(waiting.call_from, waiting.call_until),
     )
