@@ -108,6 +108,7 @@ def test_letters_chosen_beside_texts_are_still_chosen_when_the_texts_have_gone(
     client, there = client_of(desk), address(incident, text, letter, nothing)
     rows = chosen({text: "text", letter: "letter", nothing: ""})
     page = client.post(there, {"seen": seen(client, there), "do": "texts", "language": "cy", **rows}).text
+    assert said_by(page) == "0 by text message, 1 by letter, 1 nothing now, 0 for the desk, 1 need none now."
     assert "1 text message ordered" in page
     assert "1 letter you chose can be printed now" in page
     assert offered(page, text) == {}

@@ -37,7 +37,8 @@ class Plan:
     """What one holder's code can go by. `channel` is the best; empty where nothing on file will do: the desk calls.
 
     `why` says so, or what to look at twice. `is_fresh`: a number or address changed in the last 30 days.
-    `held` is the channel of a code that still works. `language` is what the holder is written to in.
+    `wants_code`: whether one is wanted at all. `held` is the channel of a code that still works. `language` is what
+    the holder is written to in.
     """
 
     affected_id: int
@@ -49,6 +50,7 @@ class Plan:
     address: str
     source: str
     why: str
+    wants_code: bool
     is_fresh: bool
     held: str
     language: Language
@@ -125,6 +127,7 @@ def _plan(
         address=best.address if best else "",
         source=DIRECTORY if ways else "",
         why=" ".join(part for part in said if part),
+        wants_code=not why,
         is_fresh=days is not None,
         held=held,
         language=_language(account, answered),

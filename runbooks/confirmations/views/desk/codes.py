@@ -221,6 +221,8 @@ def _said(plans: Sequence[Plan], choice: Choice) -> dict[str, Any]:
         "by_text": by[Channel.TEXT],
         "by_letter": by[Channel.LETTER],
         "by_nothing": by[NOTHING],
+        "by_desk": sum(plan.wants_code and not plan.ways for plan in plans),
+        "settled": sum(not plan.wants_code for plan in plans),
         "has_texts": any(plan.way(Channel.TEXT) for plan in plans),
         "has_letters": any(plan.way(Channel.LETTER) for plan in plans),
         "fresh": sum(plan.is_fresh for plan in plans),
