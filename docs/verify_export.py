@@ -277,7 +277,7 @@ class Signers:
                 self.skipped += 1
 
     def _add(self, words: List[str]) -> None:
-        """principal [namespaces="ir-portal"] ssh-ed25519 key [comment]; other options are not understood, so refused."""
+        """principal [namespaces="ir-portal"] ssh-ed25519 key [comment]; a line with other options is refused."""
         options = words[1 : words.index("ssh-ed25519")]
         blob = base64.b64decode(words[len(options) + 2] if len(words) > len(options) + 2 else "", validate=True)
         if PORTAL not in words[0].split(",") or options not in ([], [f'namespaces="{PORTAL}"']):
