@@ -33,7 +33,8 @@ from ir_portal.engines.state import port_is_free
 BENCH = Path(__file__).resolve().parent
 CLIENTS = 8
 ACCOUNTS = 9_000
-GUNICORN = ("--worker-class", "gthread", "--workers", "2", "--threads", "4", "--keep-alive", "30")
+GUNICORN = ("--worker-class", "gthread", "--workers", "2", "--keep-alive", "30")
+THREADS = 4
 QUIETLY = ("--no-control-socket", "--log-level", "warning", "--graceful-timeout", "1")
 BARE_SHARE, DEEP_AT_MOST = 0.5, 1.2
 FIRST, DEEPEST = "timeline, first page", "timeline, deepest page"
@@ -95,14 +96,14 @@ def prepare(entries: int) -> Prepared:
 
 
 @contextmanager
-def served(module: str, folder: Path, environment: dict[str, str]) -> Iterator[int]:
+def served(module: str, folder: Path, environment: dict[str, str], threads: int = THREADS) -> Iterator[int]:
     """The application behind gunicorn on a port of the loopback, until the block ends."""
     port = next(port for port in iter(lambda: 20_000 + secrets.randbelow(12_000), 0) if port_is_free(port))
     command = [sys.executable, "-m", "gunicorn", f"{module}:application", "--bind", f"127.0.0.1:{port}"]
     place = {"PYTHONPATH": f"{REPOSITORY}:{BENCH}", "DJANGO_SETTINGS_MODULE": "ir_portal.settings"}
     with (folder / f"{module}.log").open("wb") as log:
         server = subprocess.Popen(
-            [*command, *GUNICORN, *QUIETLY],
+            [*command, *GUNICORN, "--threads", str(threads), *QUIETLY],
             env={**os.environ, **place, **environment},
             cwd=REPOSITORY,
             stdout=log,
