@@ -26,10 +26,12 @@ import psycopg
 from ir_portal.celery import app
 from ir_portal.embedded import EngineError, database_url, engines, mail_port, port_is_free, run_dir
 from ir_portal.engines.state import folder, folder_errors, free_port, keep, state
+from ir_portal.mail_sink import text_gateway
 from ir_portal.supervisor import Part, PartError, Supervisor
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 WORKER = "demo@localhost"
+LOOPBACK = "127.0.0.1/32"
 # There is no second worker to look for, which would take a second at each start.
 ALONE = ("--without-mingle", "--without-gossip", "--loglevel", "INFO")
 
@@ -61,6 +63,7 @@ def up(port: int) -> None:
     """Run the portal until interrupted. Raises EngineError before it begins, PartError afterwards."""
     with _only_one(), engines(_say) as in_use:
         _settle_mail_port()
+        _settle_text_port()
         supervisor = Supervisor(folder("logs"), _say, in_use)
         try:
             _prepare()
@@ -77,6 +80,16 @@ def up(port: int) -> None:
 
 def _settle_mail_port() -> None:
     keep(replace(state(), mail_port=free_port(state().mail_port, "The mail sink")))
+
+
+def _settle_text_port() -> None:
+    """Text messages go to the sink, too, unless TEXT_GATEWAY names another gateway."""
+    port = free_port(state().mail_port + 1, "The sink of text messages")
+    os.environ["TEXT_SINK_PORT"] = str(port)
+    if "TEXT_GATEWAY" not in os.environ:
+        os.environ["TEXT_GATEWAY"] = text_gateway(port)
+        allowed = os.environ.get("OUTBOUND_PRIVATE_NETWORKS")
+        os.environ["OUTBOUND_PRIVATE_NETWORKS"] = f"{allowed},{LOOPBACK}" if allowed else LOOPBACK
 
 
 def _prepare() -> None:
@@ -147,7 +160,7 @@ def _greet(port: int) -> None:
         _say(f"\n{'Role':<16} {'User name':<24} Password")
         for person in json.loads(sign_ins.read_text(encoding="utf-8")):
             _say(f"{person['role']:<16} {person['username']:<24} {person['password']}")
-    _say(f"\nMail sent: http://localhost:{port}/mail-sink/")
+    _say(f"\nMail and text messages sent: http://localhost:{port}/mail-sink/")
     _say("Ctrl-C stops everything; the data stays.")
 
 

@@ -15,6 +15,7 @@ from django.db import connection, transaction
 
 from ir_portal import up
 from ir_portal.engines.state import port_is_free
+from ir_portal.environment import gateway, networks
 from ir_portal.supervisor import PartError, Supervisor
 from tests.factories import make_incident
 
@@ -30,6 +31,10 @@ def portal(transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("REDIS_URL", settings.REDIS_URL)
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "ir_portal.settings")
     monkeypatch.setenv("RUN_DIR", str(tmp_path))
+    for name in ("TEXT_SINK_PORT", "TEXT_GATEWAY", "OUTBOUND_PRIVATE_NETWORKS"):
+        # Set by the sink's port for all parts: set here first, so that it is taken back afterwards.
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
     return tmp_path
 
 
@@ -43,6 +48,7 @@ def test_mail_sink_worker_beat_and_web_start_in_this_order_and_answer(portal: Pa
         port = free.getsockname()[1]
     said: list[str] = []
     up._settle_mail_port()
+    up._settle_text_port()
     supervisor = Supervisor(up.folder("logs"), said.append)
     try:
         for part in up.parts(port):
@@ -58,6 +64,22 @@ def test_mail_sink_worker_beat_and_web_start_in_this_order_and_answer(portal: Pa
     # uvicorn shuts down in order and then ends by the signal that asked for it.
     assert [process.returncode for process in processes] == [0, 0, 0, -signal.SIGTERM]
     assert port_is_free(port)
+
+
+def test_text_messages_go_to_the_sink_unless_another_gateway_is_named(
+    portal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUTBOUND_PRIVATE_NETWORKS", "10.0.0.0/8")
+    up._settle_text_port()
+    address = f"http://127.0.0.1:{os.environ['TEXT_SINK_PORT']}/texts"
+    assert gateway("TEXT_GATEWAY")["url"] == address
+    assert networks("OUTBOUND_PRIVATE_NETWORKS") == ["10.0.0.0/8", "127.0.0.1/32"]
+
+    monkeypatch.setenv("OUTBOUND_PRIVATE_NETWORKS", "10.0.0.0/8")
+    monkeypatch.setenv("TEXT_GATEWAY", '{"url": "https://texts.example", "body": {"to": "{number}", "text": "{text}"}}')
+    up._settle_text_port()
+    assert gateway("TEXT_GATEWAY")["url"] == "https://texts.example"
+    assert networks("OUTBOUND_PRIVATE_NETWORKS") == ["10.0.0.0/8"]
 
 
 def test_the_demonstration_is_loaded_into_an_empty_portal_only(portal: Path, monkeypatch: pytest.MonkeyPatch) -> None:

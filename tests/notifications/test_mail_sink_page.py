@@ -61,6 +61,16 @@ def test_older_mail_is_on_the_next_page_and_none_is_left_out(client_of: SignIn, 
     assert not second.context["next"]
 
 
+def test_a_text_message_says_to_which_number_and_is_read_at_once(
+    client_of: SignIn, coordinator: User, mail: Path
+) -> None:
+    keep(mail, 1, "X-Text-To: +447700900123\r\nSubject: Text to +447700900123\r\n\r\nYour code: 7K2M-9QXB\r\n")
+    content = client_of(coordinator).get("/mail-sink/").content.decode()
+    assert "Text to +447700900123" in content
+    assert "Your code: 7K2M-9QXB" in content
+    assert "Read the mail" not in content
+
+
 def test_markup_in_a_mail_stays_text(client_of: SignIn, coordinator: User, mail: Path) -> None:
     keep(mail, 1, text("<script>alert(1)</script>", "<img src=x onerror=alert(2)>"))
     content = client_of(coordinator).get("/mail-sink/").content.decode()

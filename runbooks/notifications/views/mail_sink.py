@@ -1,4 +1,4 @@
-"""What the demonstration's mail sink kept: a file a message in RUN_DIR/mail, named by the time it came."""
+"""What the demonstration's sink kept, mail and text messages: a file each in RUN_DIR/mail, named by when it came."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ NANOSECONDS = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class KeptMail:
-    """One message, as text; nothing in it is markup."""
+    """One message, as text; nothing in it is markup. `is_text`: it went to a telephone, and is no mail."""
 
     name: str
     came_at: datetime
@@ -30,6 +30,7 @@ class KeptMail:
     subject: str
     body: str
     headers: Sequence[tuple[str, str]]
+    is_text: bool = False
 
 
 @require_safe
@@ -67,6 +68,7 @@ def _read(path: Path) -> KeptMail:
             subject=str(message.get("Subject") or "No subject"),
             body=str(text.get_content()) if text is not None else "This message has no plain text.",
             headers=[(name, str(value)) for name, value in message.items()],
+            is_text="X-Text-To" in message,
         )
     except (LookupError, ValueError):
         # Anybody on this machine can send to the sink, in any shape.
