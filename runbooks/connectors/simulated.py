@@ -98,6 +98,12 @@ class Simulated:
         cache.set_many(changed, KEPT_SECONDS)
         return results
 
+    def change_password(self, account: AccountRef, at: datetime) -> None:
+        """What a holder does, and no action of the portal: a new password since `at`, shown at once."""
+        kept = cache.get(self._at(account), {})
+        change = [self._clock().isoformat(), Fact.PASSWORD_CHANGED_AT.value, [at.isoformat()]]
+        cache.set(self._at(account), {**kept, "changes": [*kept.get("changes", []), change]}, KEPT_SECONDS)
+
     def self_test(self) -> list[Finding]:
         return [Finding(Severity.FINE, f"{self._name} is simulated (seed {self._seed}) and reaches nothing real.")]
 

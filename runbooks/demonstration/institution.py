@@ -20,6 +20,8 @@ FULL_SIZE = 9000
 # The exercise needs 143 people with accounts, and others who have nothing to do with it.
 SMALLEST, LARGEST = 250, 200_000
 TWINS = 4
+# Of the people: the directory says that they read Welsh.
+WELSH_SHARE = 0.03
 
 GIVEN_STARTS = "Ad Bel Cae Dor Eli Fen Gwi Hal Ire Jor Kas Lin Mar Ner Oli Per Rho Sil Tam Ulo Vel Wil Ysa Zan"
 GIVEN_ENDS = "abel adan andra ano arin edric elan elia ena eth ian iel ira isen ona orin oth una yn"
@@ -72,6 +74,7 @@ class Row:
     is_enabled: bool = True
     is_privileged: bool = False
     external_id: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,7 @@ COLUMNS = {
     "is_enabled": "accountEnabled",
     "is_privileged": "isPrivileged",
     "external_id": "objectId",
+    "language": "preferredLanguage",
 }
 
 
@@ -145,7 +149,7 @@ class _Maker:
     """Makes rows, one after the other, from one source of chance."""
 
     def __init__(self, seed: int, accounts: int) -> None:
-        self._chance = random.Random(f"institution {seed}")
+        self._chance, self._languages = random.Random(f"institution {seed}"), random.Random(f"languages {seed}")
         self._given = GIVEN_STARTS.split(), GIVEN_ENDS.split()
         self._family = FAMILY_STARTS.split(), FAMILY_ENDS.split()
         self._accounts = accounts
@@ -232,6 +236,7 @@ class _Maker:
             kind=kind,
             is_enabled=chance.random() >= 0.04,
             external_id=self._id(),
+            language="cy" if self._languages.random() < WELSH_SHARE else "",
         )
 
     def _name(self) -> tuple[str, str]:

@@ -47,6 +47,8 @@ PEOPLE = (
     Person("mail", "mail.team", "Mail platform team", Role.RESPONDER, (Kind.MAIL,)),
     Person("network", "network.team", "Network team", Role.RESPONDER, (Kind.NETWORK,)),
     Person("desk", "service.desk", "Service desk", Role.DESK, (Kind.DESK, Kind.CONTACT)),
+    # One of those who come for the second day; whoever leads adds them then.
+    Person("caller", "call.desk", "Call desk", Role.DESK),
     Person("communications", "communications", "Communications lead", Role.COMMUNICATIONS, (Kind.COMMUNICATIONS,)),
     Person("protection", "data.protection", "Data protection officer", Role.RESPONDER, (Kind.DPO,)),
     Person("legal", "legal.adviser", "Legal adviser", Role.RESPONDER, (Kind.LEGAL,)),

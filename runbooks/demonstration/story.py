@@ -12,6 +12,8 @@ from runbooks.access.models import User
 from runbooks.access.permissions import Actor
 from runbooks.demonstration.acts import (
     acting,
+    calling,
+    confirming,
     containing,
     counters,
     first_hours,
@@ -82,6 +84,8 @@ def cues(cast: Cast, institution: Institution, seed: int) -> list[Cue]:
         *containing.cues(cast),
         *acting.cues(cast),
         *holders.cues(cast, chance),
+        *confirming.cues(cast),
+        *calling.cues(cast),
         *restoring.cues(cast),
         *words.cues(),
         *counters.cues(chance),

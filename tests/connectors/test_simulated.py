@@ -95,6 +95,16 @@ def test_ending_sessions_again_for_another_reason_ends_them_again() -> None:
     assert outcomes(connector.act(Action.END_SESSIONS, ANNA, "k2")) == [Outcome.OK]
 
 
+def test_a_holder_who_changes_the_password_is_seen_at_once_and_what_was_done_before_stays() -> None:
+    connector, clock = simulated()
+    connector.act(Action.LOCK_ACCOUNT, ANNA, "k1")
+    clock.wait(60)
+    connector.change_password(ANNA[0], clock())
+    facts = connector.read(ANNA)[0].facts
+    assert facts[Fact.PASSWORD_CHANGED_AT].value == clock()
+    assert facts[Fact.LOCKED].value is True
+
+
 def test_it_has_nothing_to_reach_a_real_system_with() -> None:
     imported = {
         name

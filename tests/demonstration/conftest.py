@@ -1,5 +1,6 @@
 """The story, played once for all tests of a module that only look at it."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from runbooks.incidents.models import Incident
 from runbooks.timeline.models import TimelineEvent
 
 SEED, SMALL = 2017, 300
+# Drawn by chance whenever the story is played, and the clock on the wall when somebody is called back.
+DIFFERS = re.compile(r"receipt [0-9A-Z]{5}-[0-9A-Z]{5}|Call back [^.]+\.")
 NOW = datetime(2026, 11, 20, 11, 42, 7, tzinfo=UTC)
 
 
@@ -37,7 +40,7 @@ def told(incident: Incident) -> list[Told]:
             event.sequence,
             event.kind,
             event.actor,
-            event.summary,
+            DIFFERS.sub("", event.summary),
             event.recorded_at - incident.declared_at,
             event.occurred_at - incident.declared_at,
         )

@@ -30,7 +30,8 @@ def cues() -> Iterator[Cue]:
     for key, when in ARRIVALS:
         for place, kind in enumerate(kinds[key]):
             yield Cue(clock(when) + timedelta(seconds=20 * place), _gives("duty", key, kind))
-    yield Cue(clock("0:23"), _adds_auditor)
+    yield Cue(clock("0:23"), _adds("duty", "auditor"))
+    yield Cue(clock("21:13"), _adds("deputy", "caller"))
     yield Cue(clock("0:51"), _mends_address)
     yield Cue(clock("0:58"), _raises_severity)
     yield Cue(clock("12:12"), _gives("duty", "deputy", Kind.LEAD, "second shift; everything open is on the steps page"))
@@ -53,9 +54,12 @@ def _gives(who: str, key: str, kind: Kind, note: str = "") -> Play:
     return play
 
 
-def _adds_auditor(stage: Stage, at: datetime) -> None:
-    auditor = stage.users["auditor"].pk
-    add_member(incident_id=stage.incident_id, user_id=auditor, actor=stage.actors["duty"], at=at)
+def _adds(who: str, key: str) -> Play:
+    def play(stage: Stage, at: datetime) -> None:
+        user_id = stage.users[key].pk
+        add_member(incident_id=stage.incident_id, user_id=user_id, actor=stage.actors[who], at=at)
+
+    return play
 
 
 def _mends_address(stage: Stage, at: datetime) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from runbooks.affected_accounts.models import State
+from runbooks.demonstration.acts.confirming import those_with_a_story
 from runbooks.demonstration.acts.first_hours import declaration
 from runbooks.demonstration.cast import Cast, Holder
 from runbooks.demonstration.stage import Cue, Note, correction, newest, note, pin
@@ -17,6 +18,7 @@ PARTS: Mapping[str, Callable[[Cast], Sequence[Holder]]] = {
     "closed": lambda cast: cast.of(State.CLOSED),
     "watched": lambda cast: cast.of(State.WATCHED),
     "newest": lambda cast: cast.of(State.COMPROMISED)[:3],
+    "unsure": lambda cast: those_with_a_story(cast)[:1],
     "tried": lambda cast: cast.of(State.UNREACHABLE),
 }
 
