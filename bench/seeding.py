@@ -59,12 +59,13 @@ FROM runbooks_step WHERE incident_id = %(incident)s AND started_at IS NOT NULL
 """
 ACCOUNTS = """
 INSERT INTO runbooks_account (login, display_name, given_name, family_name, mail, alternate_mail, mobile, telephone,
-    office, department, title, kind, is_enabled, is_privileged, external_id, match_keys, first_seen_at, last_seen_at)
+    office, department, title, language, kind, is_enabled, is_privileged, external_id, match_keys, first_seen_at,
+    last_seen_at)
 SELECT format('seeded%%s@parliament.example', n), format('Family%%s, Given%%s', n %% 1700, n %% 300),
     'Given' || n %% 300, 'Family' || n %% 1700, format('seeded%%s@parliament.example', n), '',
     format('07700 900%%s', lpad((n %% 1000)::text, 3, '0')), '', 'Room ' || n %% 400,
     (ARRAY['Library', 'Committee Office', 'Members'' staff', 'Digital Service', 'Security'])[1 + n %% 5], 'Officer',
-    'person', true, n %% 97 = 0, md5(n::text), ARRAY['seeded' || n], now(), now()
+    '', 'person', true, n %% 97 = 0, md5(n::text), ARRAY['seeded' || n], now(), now()
 FROM generate_series(1, %(accounts)s) AS n ON CONFLICT DO NOTHING
 """
 AFFECTED = """

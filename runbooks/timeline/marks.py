@@ -9,6 +9,9 @@ BY_KIND = {
     "step.waived": ("waived", ""),
     "step.reopened": ("undo", "wait"),
     "step.evidence_added": ("clip", ""),
+    "file.attached": ("clip", ""),
+    "file.held": ("lock", "held"),
+    "file.released": ("unlock", ""),
     "action.drafted": ("note", ""),
     "action.previewed": ("eye", ""),
     "action.excluded": ("shield", ""),
@@ -38,6 +41,7 @@ BY_KIND = {
     "text.failed": ("fail", "bad"),
     "letters.printed": ("letter", ""),
     "holder.answered": ("comms", ""),
+    "holder.call_hours": ("clock", ""),
     "holder.confirmed": ("done", "good"),
     "holder.differs": ("warn", "bad"),
     "holder.not_verified": ("warn", "bad"),
@@ -47,6 +51,10 @@ BY_KIND = {
     "entry.corrected": ("amend", ""),
     "entry.pinned": ("pin", ""),
     "entry.unpinned": ("pin", ""),
+    "entry.redacted": ("ban", "held"),
+    "redaction.requested": ("two", "wait"),
+    "redaction.refused": ("ban", ""),
+    "redaction.withdrawn": ("undo", ""),
 }
 BY_LANE = {
     Lane.DETECTION: ("eye", ""),

@@ -74,7 +74,7 @@ def test_the_order_is_not_me_then_differs_then_call_backs_then_those_never_reach
     twice = make_holder(incident, tier="A", contact_attempts=2)
     second_tier = make_holder(incident, tier="B")
     never = make_holder(incident, tier="A")
-    reached = {"holder_reached_at": at - timedelta(days=1)}
+    reached: dict[str, Any] = {"holder_reached_at": at - timedelta(days=1)}
     call_back = make_holder(incident, tier="B", **reached)
     DeskCall.objects.create(
         incident=incident, affected_account=call_back, taken_by=desk, taken_at=at, held_until=at, outcome="call_back",
@@ -375,3 +375,24 @@ def test_a_code_by_mail_is_refused_for_the_desk_too(incident: Incident, desk: Us
             at=timezone.now(),
         )  # fmt: skip
     assert not Code.objects.exists()
+
+
+def test_not_me_by_telephone_raises_the_account_as_the_page_does(
+    incident: Incident, desk: User, coordinator: User
+) -> None:
+    row = make_holder(incident, tier="B")
+    end(take(incident, desk), "reached", check="pass", not_me=True)
+    row.refresh_from_db()
+    assert (row.tier, row.state) == ("A", "contained")
+    assert Notification.objects.filter(event="holder.not_me", recipient=coordinator).exists()
+    entry = TimelineEvent.objects.get(incident=incident, kind="holder.answered")
+    assert (entry.account_ids, entry.actor, entry.details["answer"]) == ([row.pk], str(desk), "not_me")
+    assert not queue_counts(incident.pk, timezone.now(), desk.pk).total
+    assert verify_chain(incident.pk).broken_at is None
+
+
+def test_nobody_says_not_me_for_a_holder_who_was_not_recognised(incident: Incident, desk: User) -> None:
+    row = make_holder(incident, tier="B")
+    end(take(incident, desk), "not_verified", not_me=True)
+    row.refresh_from_db()
+    assert row.tier == "B"

@@ -297,3 +297,10 @@ def test_whoever_rings_is_found_by_a_part_of_the_name_in_this_incident_alone(inc
     assert [one.affected_id for one in ringing(incident.pk, row.login[:6].upper(), 8)] == [row.pk]
     assert ringing(incident.pk, other.login, 8) == []
     assert ringing(incident.pk, "%", 8) == []
+
+
+def test_who_says_that_it_was_not_them_is_called_at_any_hour(incident: Incident) -> None:
+    row, at = best(incident, time(14), time(16)), clock(incident, 3)
+    answer(row, "not_me", "not_asked", at - timedelta(hours=1))
+    (found,) = queue(incident.pk, at)
+    assert (found.urgency, found.is_outside_hours) == (Urgency.NOT_ME, False)

@@ -13,7 +13,8 @@ from runbooks.affected_accounts.models import AffectedAccount, ContactAttempt
 from runbooks.affected_accounts.operations import Attempt, log_contact
 from runbooks.affected_accounts.operations.call_hours import set_call_hours
 from runbooks.confirmations.codes import ALPHABET, CALL, digest_of
-from runbooks.confirmations.models import Code, DeskCall
+from runbooks.confirmations.models import Code, Confirmation, DeskCall
+from runbooks.confirmations.operations.confirming import raise_account
 from runbooks.confirmations.operations.issuing import Issued, Order, issue_codes
 from runbooks.confirmations.operations.recognising import Check, recognised
 from runbooks.confirmations.queries.calls import EVERYBODY, Within, next_of
@@ -56,7 +57,8 @@ class Ending:
     """What came of a call. `number` is the one on file that was called; `check` one of DeskCall.Check where reached.
 
     `with_code`: read out a code to the holder who was reached, at once. `best_until`: a holder who is called back is
-    best called from that time of day until this one, whenever it is.
+    best called from that time of day until this one, whenever it is. `not_me`: the holder who was reached says, or
+    fears, that somebody else changed the password.
     """
 
     outcome: str
@@ -65,6 +67,7 @@ class Ending:
     note: str = ""
     call_back_at: datetime | None = None
     with_code: bool = False
+    not_me: bool = False
     best_until: time | None = None
 
 
@@ -174,6 +177,8 @@ def close_call(
             incident_id=incident.pk, affected_id=row.pk, call_from=since, call_until=ending.best_until, actor=actor,
             at=at,
         )  # fmt: skip
+    if ending.outcome == Outcome.REACHED and ending.not_me:
+        _tell_not_me(incident, row, actor, happened_at, at)
     if ending.outcome != Outcome.REACHED or not ending.with_code:
         return None
     order = Order(row.pk, Code.Channel.READ_OUT, ending.number, DIRECTORY if ending.number else "")
@@ -212,6 +217,19 @@ def _attempt(ending: Ending, identity: str, incident: Incident, happened_at: dat
         identity_check=identity,
         note=note,
     )
+
+
+def _tell_not_me(incident: Incident, row: AffectedAccount, actor: Actor, happened_at: datetime, at: datetime) -> None:
+    """What a holder at no screen answers by telephone counts as if they had typed it, but for a claim."""
+    # log_contact moved the head of the incident, which is locked all the while.
+    incident.refresh_from_db(fields=["head_sequence", "head_hash"])
+    entry = Entry(
+        "holder.answered", f"Holder of {row.login} told the desk that it was not them, or that they are not sure",
+        Lane.CONTACT, {"account": row.login, "answer": Confirmation.Answer.NOT_ME.value}, occurred_at=happened_at,
+        account_ids=[row.pk],
+    )  # fmt: skip
+    record(incident, entry, actor=actor, at=at)
+    raise_account(incident, row, f"Told to {actor}", at)
 
 
 def _tell_not_verified(

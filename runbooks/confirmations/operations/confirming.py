@@ -136,14 +136,15 @@ def _keep_and_raise(waiting: Waiting) -> None:
         raise CodeDidNotWorkError
     kept.pk = found[kept.receipt]
     record(incident, waiting.entry, actor=PORTAL, at=kept.answered_at)
-    _raise(incident, AffectedAccount.objects.get(pk=kept.affected_account_id), kept, kept.answered_at)
+    row = AffectedAccount.objects.get(pk=kept.affected_account_id)
+    raise_account(incident, row, f"Receipt {kept.receipt}", kept.answered_at)
 
 
-def _raise(incident: Incident, row: AffectedAccount, kept: Confirmation, at: datetime) -> None:
-    """Somebody else may be in the account: it counts as got into until somebody has spoken with the holder."""
-    announce(incident, "holder.not_me", {"login": row.login, "receipt": kept.receipt}, at=at)
+def raise_account(incident: Incident, row: AffectedAccount, source: str, at: datetime) -> None:
+    """Somebody else may be in the account: it counts as got into, and the coordinators are told. It is locked."""
+    announce(incident, "holder.not_me", {"login": row.login, "source": source}, at=at)
     if row.tier != Tier.A:
-        reason = f"The holder says it was not them, or is not sure (receipt {kept.receipt})"
+        reason = f"The holder says it was not them, or is not sure. {source}"
         set_tier(incident_id=incident.pk, account_ids=[row.pk], tier=Tier.A, reason=reason, actor=PORTAL, at=at)
 
 

@@ -90,8 +90,8 @@ CROSS JOIN LATERAL (SELECT (%(at)s AT TIME ZONE incident.time_zone)::time AS sho
 CROSS JOIN LATERAL (
     SELECT CASE account.tier WHEN '' THEN 9 ELSE ascii(account.tier) - 64 END AS tier,
         CASE
-            -- They named that moment themselves.
-            WHEN account.call_from IS NULL OR why.urgency = 2 THEN 0
+            -- Somebody may be in the account now; or they named that moment themselves.
+            WHEN account.call_from IS NULL OR why.urgency IN (0, 2) THEN 0
             WHEN account.call_from < account.call_until
                 THEN (clock.shows < account.call_from OR clock.shows >= account.call_until)::int
             ELSE (clock.shows < account.call_from AND clock.shows >= account.call_until)::int

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import connection
 
 from runbooks.confirmations.queries.calls import STILL_TO_REACH
-from runbooks.confirmations.queries.planning import WITHOUT
+from runbooks.confirmations.queries.planning import KINDS_WITHOUT_HOLDER, WITHOUT
 
 # A holder changes the password first and then says so: for so long nobody wonders, and no answer is late.
 IN_A_MOMENT: Final = timedelta(minutes=15)
@@ -36,7 +36,9 @@ SELECT count(*) FILTER (WHERE answer = 'not_me'), count(*) FILTER (WHERE truth =
             WHERE later.affected_account_id = text.affected_account_id AND later.id > text.id)
 ), (
     SELECT count(*) FROM runbooks_affectedaccount account JOIN runbooks_incident incident ON incident.id = incident_id
-    WHERE incident_id = %(incident)s AND account.state = ANY(%(to_reach)s) AND holder_confirmed_at IS NULL
+        JOIN runbooks_account person ON person.id = account.account_id
+    WHERE incident_id = %(incident)s AND NOT person.kind = ANY(%(nobodys)s)
+        AND account.state = ANY(%(to_reach)s) AND holder_confirmed_at IS NULL
         AND password_changed_at BETWEEN coalesce(account.contained_at, detected_at) AND now() - %(moment)s
         AND NOT EXISTS (
             SELECT FROM runbooks_confirmation claim
@@ -45,6 +47,10 @@ SELECT count(*) FILTER (WHERE answer = 'not_me'), count(*) FILTER (WHERE truth =
             SELECT FROM runbooks_contactattempt tried
             WHERE tried.affected_account_id = account.id AND tried.outcome = 'reached'
                 AND tried.at > account.password_changed_at)
+        AND NOT EXISTS (
+            SELECT FROM runbooks_deskcall refused
+            WHERE refused.affected_account_id = account.id AND refused.outcome = 'refused'
+                AND refused.ended_at > account.password_changed_at)
 ), (
     SELECT count(*) FROM runbooks_confirmation WHERE incident_id = %(incident)s AND truth = 'pending'
         AND answered_at < now() - %(moment)s
@@ -73,5 +79,6 @@ def holder_needs(incident_id: UUID) -> HolderNeeds:
     with connection.cursor() as cursor:
         without, to_reach = ([str(state) for state in states] for states in (WITHOUT, STILL_TO_REACH))
         values: dict[str, Any] = {"without": without, "to_reach": to_reach, "moment": IN_A_MOMENT}
+        values["nobodys"] = [str(kind) for kind in KINDS_WITHOUT_HOLDER]
         cursor.execute(COUNTS, {"incident": incident_id, **values})
         return HolderNeeds(*cursor.fetchone())

@@ -97,6 +97,7 @@ def end(request: PortalRequest, reference: str, call_id: int) -> HttpResponse:
         note=given.get("note", ""),
         call_back_at=form.moment(at) if isinstance(form, CallBackForm) else None,
         with_code="with_code" in request.POST,
+        not_me="not_me" in request.POST,
         best_until=given.get("best_until"),
     )
     try:
