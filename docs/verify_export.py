@@ -260,12 +260,23 @@ def _unarmoured(text: str) -> bytes:
     return blob
 
 
+VALID = re.compile(
+    f'namespaces="{PORTAL}"' + r'(?:,valid-after="([0-9]{14})Z")?(?:,valid-before="([0-9]{14})Z")?', re.ASCII
+)
+
+
+def digits_of(time: str) -> str:
+    """An instant as OpenSSH writes it, to the second: 20170624104000."""
+    return re.sub("[^0-9]", "", time)[:14]
+
+
 class Signers:
     """Public keys by their wire format, from a file in the format of `ssh-keygen -Y verify`."""
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
         self.keys: List[bytes] = []
+        self.valid: Dict[bytes, Tuple[str, str]] = {}
         self.skipped = 0
         for line in raw.decode("utf-8", "replace").splitlines():
             words = line.split()
@@ -277,16 +288,22 @@ class Signers:
                 self.skipped += 1
 
     def _add(self, words: List[str]) -> None:
-        """principal [namespaces="ir-portal"] ssh-ed25519 key [comment]; a line with other options is refused."""
+        """principal [namespaces="ir-portal"[,valid-...]] ssh-ed25519 key [comment]; other options are refused."""
         options = words[1 : words.index("ssh-ed25519")]
+        valid = VALID.fullmatch(options[0]) if len(options) == 1 else None
         blob = base64.b64decode(words[len(options) + 2] if len(words) > len(options) + 2 else "", validate=True)
-        if PORTAL not in words[0].split(",") or options not in ([], [f'namespaces="{PORTAL}"']):
+        if PORTAL not in words[0].split(",") or (options and valid is None):
             raise BadError("not for this portal")
         public_of(blob)
         self.keys.append(blob)
+        if valid is not None and any(valid.groups()):
+            self.valid[blob] = (valid[1] or "", valid[2] or "")
 
-    def check(self, text: str, message: bytes) -> str:
-        """The fingerprint of the key whose good signature this is; BadError where it is not, or of nobody known."""
+    def check(self, text: str, message: bytes, time: str = "") -> str:
+        """The fingerprint of the key whose good signature this is; BadError where it is not, or of nobody known.
+
+        `time` is when it says that it was made: the key must have been in use then.
+        """
         if len(text) > 8192:
             raise BadError("the signature is far too long")
         blob = _unarmoured(text)
@@ -298,9 +315,9 @@ class Signers:
         algorithm, rest = _ssh_string(rest)
         made, rest = _ssh_string(rest)
         kind, signature = _ssh_string(made)
-        signature, after = _ssh_string(signature)
+        signature, beyond = _ssh_string(signature)
         public = public_of(key)
-        if kind != b"ssh-ed25519" or algorithm not in (b"sha512", b"sha256") or rest or after or reserved:
+        if kind != b"ssh-ed25519" or algorithm not in (b"sha512", b"sha256") or rest or beyond or reserved:
             raise BadError("the signature is of a kind that the portal does not make")
         if namespace != PORTAL.encode():
             raise BadError("the signature was made for something else than this portal")
@@ -310,6 +327,9 @@ class Signers:
             raise BadError("the signature is not one of these bytes")
         if key not in self.keys:
             raise BadError(f"the signature is by a key that is not among the signers: {fingerprint(key)}")
+        after, before = self.valid.get(key, ("", ""))
+        if time and not (after <= digits_of(time) <= (before or "9")):
+            raise BadError(f"at the time it names, the key was not in use: {fingerprint(key)}")
         return fingerprint(key)
 
 
@@ -648,12 +668,12 @@ class Verification:
             if self.given is None:
                 self.signers = Signers(own)
             armour = bundle.read(SIGNATURE, SMALL_MAX).decode("ascii", "replace")
-            self.signed_by = self.signers.check(armour, manifest)
+            self.signed_by = self.signers.check(armour, manifest, self.manifest["exported_at"])
         except BadError as error:
             self.fault("Signature", f"{MANIFEST}: {error}")
             return
         self.say("Signature", f"{MANIFEST} is signed by {self.signed_by}, checked by this program")
-        says, holds = ask_ssh_keygen(self.signers.raw, armour, manifest)
+        says, holds = ask_ssh_keygen(self.signers, armour, manifest, self.manifest["exported_at"])
         (self.say if holds else self.fault)("Signature", says)
 
     def _checkpoints(self, bundle: Bundle) -> None:
@@ -676,7 +696,7 @@ class Verification:
 
     def _signed(self, one: Checkpoint, which: str, topic: str) -> bool:
         try:
-            if self.signers.check(one.signature, one.statement) != one.key:
+            if self.signers.check(one.signature, one.statement, one.time) != one.key:
                 raise BadError("the signature is by another key than it names")
         except BadError as error:
             self.fault(topic, f"{which}: {error}")
@@ -818,17 +838,19 @@ def _manifest(value: Any) -> Dict[str, Any]:
     return dict(value)
 
 
-def ask_ssh_keygen(signers: bytes, armour: str, manifest: bytes) -> Tuple[str, bool]:
+def ask_ssh_keygen(signers: Signers, armour: str, manifest: bytes, time: str) -> Tuple[str, bool]:
     """What OpenSSH says of the manifest's signature, where it is installed, and whether that is no contradiction."""
     program = shutil.which("ssh-keygen")
     if program is None:
         return "ssh-keygen is not installed, so it was not asked", True
     with tempfile.TemporaryDirectory() as folder:
         paths = [os.path.join(folder, name) for name in (SIGNERS, SIGNATURE)]
-        for path, raw in zip(paths, (signers, armour.encode())):
+        for path, raw in zip(paths, (signers.raw, armour.encode())):
             with open(path, "wb") as file:
                 file.write(raw)
         command = [program, "-Y", "verify", "-f", paths[0], "-I", PORTAL, "-n", PORTAL, "-s", paths[1]]
+        if signers.valid:
+            command.append(f"-Overify-time={digits_of(time)}Z")
         try:
             done = subprocess.run(command, input=manifest, capture_output=True, timeout=60, check=False)
         except (OSError, subprocess.SubprocessError):

@@ -2,6 +2,7 @@
 
 from runbooks.actions import tasks as actions
 from runbooks.confirmations import tasks as confirmations
+from runbooks.exports import tasks as exports
 from runbooks.notifications import tasks as notifications
 
-__all__ = ["actions", "confirmations", "notifications"]
+__all__ = ["actions", "confirmations", "exports", "notifications"]

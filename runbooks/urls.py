@@ -15,4 +15,5 @@ urlpatterns = [
     path("", include("runbooks.directory.urls")),
     path("", include("runbooks.catalog.urls")),
     path("", include("runbooks.confirmations.urls")),
+    path("", include("runbooks.exports.urls")),
 ]

@@ -36,6 +36,9 @@ IN_INCIDENT: dict[str, frozenset[Role]] = {
     "settle_action": WORKING,
     "approve_action": LEADING,
     "break_glass": LEADING,
+    "view_seal": EVERYBODY,
+    "ask_redaction": WORKING,
+    "decide_redaction": LEADING,
     "issue_code": HELPING,
     "call_holders": HELPING,
 }
@@ -46,6 +49,7 @@ ANYWHERE: dict[str, frozenset[Role]] = {
     "view_directory": EVERYBODY - {Role.AUDITOR},
     "protect_account": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
     "view_catalog": EVERYBODY,
+    "manage_witnesses": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
     "view_connections": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR, Role.RESPONDER}),
 }
 

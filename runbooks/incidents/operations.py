@@ -9,6 +9,7 @@ from django.db import transaction
 
 from runbooks.access.models import Membership, User
 from runbooks.access.permissions import Actor, require
+from runbooks.background import wake
 from runbooks.errors import DomainError, NotFoundError
 from runbooks.incidents.models import Incident, IncidentRole, ReferenceCounter
 from runbooks.notifications.operations import announce
@@ -113,6 +114,8 @@ def change_status(*, incident_id: UUID, status: str, reason: str, actor: Actor, 
     announce(
         incident, "incident.status_changed", {"before": before.label, "after": after.label, "reason": reason}, at=at
     )
+    if incident.is_over:
+        wake("exports.checkpoint", incident_id=str(incident.pk), reason="closing")
     return incident
 
 

@@ -32,6 +32,8 @@ ATTEMPTS = 10
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
 SWEEP_BATCH, SWEEP_ROWS, SWEEP_TIME = 100, 1000, timedelta(minutes=1)
 LOST = "The worker stopped before it could say whether the notice had left."
+# Said to people outside the incident as well: who broke the seal may have chosen who is in it. They name no title.
+BEYOND_THE_ROOM = frozenset({"seal.broken", "seal.mended"})
 Status = Notification.Status
 
 
@@ -120,7 +122,7 @@ def _notice(
 ) -> Notification:
     address = channel(channel_name).address_of(user)
     refusal = channel(channel_name).refusal(address)
-    said = "\n".join([str(incident.id), event, str(incident.head_sequence), str(user.pk), channel_name, subject, body])
+    said = (subject, body)
     return Notification(
         incident_id=incident.id,
         event=event,
@@ -129,12 +131,18 @@ def _notice(
         address=address,
         subject=subject,
         body=body,
-        idempotency_key=hashlib.sha256(said.encode()).hexdigest(),
+        idempotency_key=key_of(incident.id, event, incident.head_sequence, user.pk, channel_name, *said),
         status=Status.REFUSED if refusal else Status.WAITING,
         reason=refusal,
         next_attempt_at=at,
         created_at=at,
     )
+
+
+def key_of(incident_id: UUID, event: str, entry: int, user_id: int, channel_name: str, subject: str, body: str) -> str:
+    """What names a notice; it also tells later of which entry it was written."""
+    said = "\n".join([str(incident_id), event, str(entry), str(user_id), channel_name, subject, body])
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def refusal_now(notice: Notification) -> str:
@@ -146,6 +154,8 @@ def refusal_now(notice: Notification) -> str:
 def _has_left(notice: Notification) -> str:
     """Why this person is told nothing more; empty while they are in the incident and may sign in."""
     here = Q(memberships__incident_id=notice.incident_id, memberships__ended_at__isnull=True)
+    if notice.event in BEYOND_THE_ROOM:
+        here = Q()
     return "" if User.objects.filter(here, pk=notice.recipient_id, is_active=True).exists() else "not in the incident"
 
 

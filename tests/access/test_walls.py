@@ -18,9 +18,9 @@ from tests.factories import make_action, make_affected, make_entry, make_step
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User], Client]
 
-# Open to anybody: health, the ways to sign in and out, where systems answer, by their own signature, and the pages on
-# which holders confirm with a code (tests/confirmations).
-OPEN = {"healthz", "account_login", "account_logout", "connector_answers"}
+# Open to anybody: health, the ways to sign in and out, where systems answer, by their own signature, the public keys,
+# and the pages on which holders confirm with a code (tests/confirmations).
+OPEN = {"healthz", "account_login", "account_logout", "connector_answers", "signers"}
 OPEN |= {name for name in NAMES if name.startswith("holder_")}
 
 

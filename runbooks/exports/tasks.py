@@ -1,0 +1,58 @@
+"""Signing, witnessing, stamping and verifying in the background: woken by name, swept by the clock."""
+
+import logging
+from uuid import UUID
+
+from celery import shared_task
+from django.utils import timezone
+
+from runbooks.access.permissions import PORTAL
+from runbooks.exports.keys import NoKeyError
+from runbooks.exports.models import Checkpoint
+from runbooks.exports.operations import checkpoints, stamping, verifying, witnessing
+from runbooks.exports.progress import Progress
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(name="exports.checkpoint", ignore_result=True)
+def checkpoint(incident_id: str, reason: str) -> None:
+    try:
+        checkpoints.make_checkpoint(incident_id=UUID(incident_id), reason=reason, at=timezone.now())
+    except NoKeyError as error:
+        logger.warning("No checkpoint: %s", error)
+
+
+@shared_task(name="exports.checkpoints", ignore_result=True)
+def sign_all() -> None:
+    for incident_id in checkpoints.unsigned_incidents():
+        checkpoint(str(incident_id), Checkpoint.Reason.PERIODIC)
+
+
+@shared_task(name="exports.witness", ignore_result=True)
+def witness() -> None:
+    witnessing.send_copies(clock=timezone.now)
+
+
+@shared_task(name="exports.stamp", ignore_result=True)
+def stamp() -> None:
+    stamping.stamp_due(clock=timezone.now)
+
+
+@shared_task(name="exports.verify", ignore_result=True)
+def verify(incident_id: str, asked_by: str) -> None:
+    """The whole chain, for a person who asked."""
+    progress = Progress(UUID(incident_id))
+    progress.tell(0)
+    try:
+        verifying.verify(
+            incident_id=UUID(incident_id), whole=True, asked_by=asked_by, clock=timezone.now, tell=progress.tell
+        )
+    finally:
+        progress.end()
+
+
+@shared_task(name="exports.verify_due", ignore_result=True)
+def verify_due() -> None:
+    for incident_id, whole in verifying.due(timezone.now()):
+        verifying.verify(incident_id=incident_id, whole=whole, asked_by=PORTAL.name, clock=timezone.now)
