@@ -167,6 +167,17 @@ def test_signers_are_read_as_openssh_writes_them() -> None:
         assert (signers.keys, signers.skipped) == ([], 1)
 
 
+def test_a_key_signs_only_while_it_is_in_use() -> None:
+    valid = 'namespaces="ir-portal",valid-after="20170623084700Z",valid-before="20170624084700Z"'
+    signers = VERIFIER.Signers(f"ir-portal {valid} {KEY.public}\n".encode())
+    made = signing.sign(KEY.private, b"x")
+    for time in ("2017-06-23T08:47:00.000000Z", "2017-06-24T08:46:59.999999Z"):
+        assert signers.check(made, b"x", time) == signing.fingerprint(KEY.public)
+    for time in ("2017-06-23T08:46:59.999999Z", "2017-06-24T08:47:01.000000Z"):
+        with pytest.raises(VERIFIER.BadError, match="not in use"):
+            signers.check(made, b"x", time)
+
+
 def test_a_signature_for_another_purpose_is_refused() -> None:
     signers = VERIFIER.Signers(signing.allowed_signers([KEY.public]).encode())
     assert signers.check(signing.sign(KEY.private, b"x"), b"x") == signing.fingerprint(KEY.public)
