@@ -22,7 +22,7 @@ from runbooks.confirmations.operations import (
     issue_codes,
     open_code,
 )
-from runbooks.confirmations.operations.checking import check
+from runbooks.confirmations.operations.checking import check, incidents_due
 from runbooks.confirmations.throttle import Origin, origin
 from runbooks.connectors.base import AccountState, Fact, Reading
 from runbooks.incidents.models import Incident
@@ -210,3 +210,78 @@ def test_a_colleague_who_vouches_needs_two_of_us(incident: Incident, holder: Aff
     issue_codes(incident_id=incident.pk, orders=[order], actor=actor, at=at, seconded=(lead, confirmed(lead, at)))
     with pytest.raises(IntegrityError), transaction.atomic():
         Code.objects.update(seconded_by=desk)
+
+
+def test_a_claim_waits_while_its_incident_is_over_and_keeps_nobody_else_waiting(
+    incident: Incident, holder: AffectedAccount, desk: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = said(opened(holder, issued(incident, holder, desk).code), "changed")
+    password_changed(monkeypatch, timezone.now())
+    Incident.objects.update(status=Incident.Status.CLOSED)
+    assert incidents_due(timezone.now()) == []
+    assert check(incident_id=incident.pk, clock=timezone.now) == 0
+    kept.refresh_from_db()
+    assert kept.truth == "pending"
+    Incident.objects.update(status=Incident.Status.OPEN)
+    assert check(incident_id=incident.pk, clock=timezone.now) == 1
+    kept.refresh_from_db()
+    assert kept.truth == "agrees"
+
+
+def test_workers_who_ask_at_the_same_time_count_as_one(
+    incident: Incident, holder: AffectedAccount, desk: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = said(opened(holder, issued(incident, holder, desk).code), "changed")
+    others = iter(range(3))
+
+    def read(self: Any, accounts: Any) -> list[AccountState]:
+        if next(others, None) is not None:
+            check(incident_id=incident.pk, clock=timezone.now)
+        return [AccountState(account, {}) for account in accounts]
+
+    monkeypatch.setattr("runbooks.connectors.simulated.Simulated.read", read)
+    check(incident_id=incident.pk, clock=timezone.now)
+    kept.refresh_from_db()
+    assert (kept.truth, kept.checks) == ("pending", 1)
+
+
+def test_not_me_outweighs_an_earlier_claim_that_nobody_checked_yet(
+    incident: Incident, holder: AffectedAccount, desk: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever stole the letter was quicker than the holder, whom the desk reads out another code."""
+    stolen = said(opened(holder, issued(incident, holder, desk, "letter").code), "changed")
+    said(opened(holder, issued(incident, holder, desk).code), "not_me")
+    password_changed(monkeypatch, timezone.now())
+    check(incident_id=incident.pk, clock=timezone.now)
+    stolen.refresh_from_db()
+    holder.refresh_from_db()
+    assert (stolen.truth, stolen.check_at) == ("not_asked", None)
+    assert (holder.state, holder.holder_confirmed_at, holder.tier) == (State.CONTAINED, None, "A")
+
+
+@pytest.mark.parametrize("was", [State.HOLDER_CONFIRMED, State.CLEARED])
+def test_not_me_takes_back_what_an_earlier_claim_had_confirmed(
+    was: State, incident: Incident, holder: AffectedAccount, desk: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said(opened(holder, issued(incident, holder, desk, "letter").code), "changed")
+    password_changed(monkeypatch, timezone.now())
+    check(incident_id=incident.pk, clock=timezone.now)
+    AffectedAccount.objects.update(state=was)
+    kept = said(opened(holder, issued(incident, holder, desk).code), "not_me")
+    holder.refresh_from_db()
+    assert (holder.state, holder.holder_confirmed_at, holder.tier) == (State.HOLDER_REACHED, None, "A")
+    withdrawn = holder.facts.get(kind=FactKind.HOLDER_CONFIRMED, holds=False)
+    assert kept.receipt in withdrawn.source
+    assert TimelineEvent.objects.filter(incident=incident, kind="account.fact_recorded").count() == 1
+    assert verify_chain(incident.pk).broken_at is None
+
+
+def test_who_said_not_me_can_still_confirm_later(
+    incident: Incident, holder: AffectedAccount, desk: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said(opened(holder, issued(incident, holder, desk).code), "not_me")
+    said(opened(holder, issued(incident, holder, desk).code), "with_help")
+    password_changed(monkeypatch, timezone.now())
+    check(incident_id=incident.pk, clock=timezone.now)
+    holder.refresh_from_db()
+    assert (holder.state, holder.tier) == (State.HOLDER_CONFIRMED, "A")

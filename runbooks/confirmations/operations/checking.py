@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from runbooks.access.permissions import PORTAL
 from runbooks.affected_accounts.models import AffectedAccount, FactKind, State
@@ -54,13 +55,16 @@ def check(*, incident_id: UUID, clock: Callable[[], datetime]) -> int:
 
 
 def incidents_due(at: datetime) -> list[UUID]:
-    return list(
-        Confirmation.objects.filter(check_at__lte=at).values_list("incident_id", flat=True).order_by().distinct()[:100]
-    )
+    return list(_waiting(at).values_list("incident_id", flat=True).order_by().distinct()[:100])
+
+
+def _waiting(at: datetime) -> QuerySet[Confirmation]:
+    """Claims whose time has come. In an incident that is over no account moves: there they wait for its reopening."""
+    return Confirmation.objects.exclude(incident__status__in=Incident.OVER).filter(check_at__lte=at)
 
 
 def _due(incident_id: UUID, at: datetime, *, limit: int) -> list[Confirmation]:
-    due = Confirmation.objects.filter(incident_id=incident_id, check_at__lte=at)
+    due = _waiting(at).filter(incident_id=incident_id)
     return list(due.select_related("affected_account__account").order_by("check_at", "pk")[:limit])
 
 
@@ -73,6 +77,8 @@ def _put_off(claims: Sequence[Confirmation], at: datetime) -> int:
 @transaction.atomic
 def _store(incident_id: UUID, claims: Sequence[Confirmation], states: Sequence[AccountState], at: datetime) -> None:
     incident = lock(incident_id)
+    if incident.is_over:
+        return
     ids = [claim.pk for claim in claims]
     held = {claim.pk: claim for claim in Confirmation.objects.select_for_update().filter(pk__in=ids).order_by("pk")}
     rows = {
@@ -91,6 +97,8 @@ def _store(incident_id: UUID, claims: Sequence[Confirmation], states: Sequence[A
         if changed_at is not None and changed_at >= asked_since(row, incident):
             _agree(kept, changed_at, at)
             agreed.append((kept, row, state))
+        elif kept.check_at != claim.check_at:
+            continue  # another worker asked at the same time, and has counted it
         elif state.problem:
             # Not to be read says nothing against the holder: it stays open, as where the whole directory is silent.
             kept.check_at = at + UNREADABLE_AGAIN

@@ -16,6 +16,7 @@ from runbooks.affected_accounts.operations import set_tier
 from runbooks.background import wake
 from runbooks.confirmations.codes import ALPHABET, CONFIRM_PASSWORD, digest_of
 from runbooks.confirmations.models import Code, Confirmation
+from runbooks.confirmations.operations.doubting import take_back
 from runbooks.confirmations.operations.keeping import Waiting, keep, keep_among_others, place_of
 from runbooks.confirmations.throttle import Origin, count_wrong, may_try
 from runbooks.errors import DomainError
@@ -141,8 +142,12 @@ def _keep_and_raise(waiting: Waiting) -> None:
 
 
 def raise_account(incident: Incident, row: AffectedAccount, source: str, at: datetime) -> None:
-    """Somebody else may be in the account: it counts as got into, and the coordinators are told. It is locked."""
+    """Somebody else may be in the account: it counts as got into, and the coordinators are told.
+
+    What was confirmed counts no more. The incident is locked.
+    """
     announce(incident, "holder.not_me", {"login": row.login, "source": source}, at=at)
+    take_back(incident, row, source, at)
     if row.tier != Tier.A:
         reason = f"The holder says it was not them, or is not sure. {source}"
         set_tier(incident_id=incident.pk, account_ids=[row.pk], tier=Tier.A, reason=reason, actor=PORTAL, at=at)
