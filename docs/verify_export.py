@@ -31,7 +31,7 @@ from typing import Any, BinaryIO, Callable, Dict, Iterable, Iterator, List, Name
 
 PORTAL = "ir-portal"  # the principal and the namespace of every signature
 MANIFEST, SIGNATURE, SIGNERS = "manifest.json", "manifest.json.sig", "allowed_signers"
-CHAIN, CHECKPOINTS = "chain.jsonl", "checkpoints.jsonl"
+CHAIN, CHECKPOINTS, VERIFIER = "chain.jsonl", "checkpoints.jsonl", "verify_export.py"
 GENESIS = "0" * 64
 REDACTED = "entry.redacted"
 
@@ -489,7 +489,8 @@ class Chain:
     def _follow(self, entry: Entry) -> None:
         due = len(self.marks) + 1
         if entry.sequence != due:
-            raise BadError(f"it is not where it must be: entry {entry.sequence:,} stands there")
+            missing = "it is missing, and " if entry.sequence > due else ""
+            raise BadError(f"{missing}entry {entry.sequence:,} stands in its place")
         if entry.previous != self.head:
             raise BadError("it does not follow the entry before it")
         if entry.record != entry.hash:
@@ -690,7 +691,20 @@ class Verification:
         self._chain(chain)
         self._against_chain(chain)
         self._trust()
+        self._verifier()
         return not self.faults
+
+    def _verifier(self) -> None:
+        """Whether the verifier in the bundle is this one. Nothing hangs on it: who made the bundle put it there."""
+        listed = self.manifest["files"].get(VERIFIER)
+        try:
+            with open(__file__, "rb") as file:
+                own = hashlib.sha256(file.read()).hexdigest()
+        except OSError:
+            return
+        if listed:
+            same = "is this one" if listed["sha256"] == own else "is another than this one, and was not used"
+            self.say("Verifier", f"{VERIFIER} in the bundle {same}")
 
     def _introduce(self) -> None:
         facts = self.manifest
@@ -821,23 +835,31 @@ class Verification:
             self.say("Head", f"entry {count:,}, {digest[:16]}, as the manifest says")
 
     def _against_chain(self, chain: Chain) -> None:
-        good = 0
+        good, beyond = 0, 0
         for one in self.kept:
             text = self._differs(one, chain)
-            good += not text
-            if text:
+            if text and chain.broken and one.sequence > len(chain.marks):
+                beyond += 1
+            elif text:
                 self.fault("Checkpoints", f"the one of entry {one.sequence:,}: {text}")
+            else:
+                good += 1
         last = max((one.sequence for one in self.kept), default=0)
         if self.kept:
             self.say("Checkpoints", f"{good:,} of {len(self.kept):,} agree with the chain, the last at entry {last:,}")
+        if beyond:
+            self.say("Checkpoints", f"{beyond:,} of them are of entries from the break on, and say nothing")
         for name, one in self.witnessed:
-            text = self._differs(one, chain)
-            if text and one.sequence > len(chain.marks) and one.time > self.manifest["exported_at"]:
-                text += ". It was made after this bundle says it was: ask for a bundle that is newer"
-            if text:
-                self.fault("Witness", f"{shown(name)}, entry {one.sequence:,} of {one.time}: {text}")
-            else:
-                self.say("Witness", f"{shown(name)}, entry {one.sequence:,} of {one.time}: the bundle agrees")
+            self._witness(name, one, chain)
+
+    def _witness(self, name: str, one: Checkpoint, chain: Chain) -> None:
+        which, text = f"{shown(name)}, entry {one.sequence:,} of {one.time}", self._differs(one, chain)
+        if text and one.sequence > len(chain.marks) and one.time > self.manifest["exported_at"]:
+            text += ". It was made after this bundle says it was: ask for a bundle that is newer"
+        if text:
+            self.fault("Witness", f"{which}: {text}")
+        else:
+            self.say("Witness", f"{which}: the bundle agrees")
 
     def _differs(self, one: Checkpoint, chain: Chain) -> str:
         if one.incident != self.manifest["incident"]:
