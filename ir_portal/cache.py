@@ -5,15 +5,18 @@ request. A client is safe to share between threads, and opens its connections an
 """
 
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from redis import Redis
 
+# A Valkey that is silent is as good as one that is down: else each request would wait for it without end.
+SILENT_SECONDS: Final = 2.0
+
 
 @cache
 def client_of(server: str) -> Redis:
-    return Redis.from_url(server)
+    return Redis.from_url(server, socket_timeout=SILENT_SECONDS, socket_connect_timeout=SILENT_SECONDS)
 
 
 class SharedClient(RedisCacheClient):

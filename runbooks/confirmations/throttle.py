@@ -37,7 +37,9 @@ NAMED_MOST = 200
 V4_BITS, V6_BITS = 24, 48
 
 # A bucket is {level, moment}. Reading fills it up to now; a wrong try takes one out. What is full again is forgotten.
-LEVEL: Final = """
+# By its first line Valkey refuses the script where it could not write (full disk, full memory), also for reading: else
+# tries would be looked at that nobody counts.
+LEVEL: Final = """#!lua
 local kept = redis.call('HMGET', KEYS[1], 'level', 'at')
 local level = tonumber(kept[1]) or tonumber(ARGV[1])
 local at = tonumber(kept[2]) or tonumber(ARGV[3])
@@ -84,7 +86,13 @@ def may_try(of: Origin, *, now: float | None = None) -> bool:
 
 def count_wrong(of: Origin, login: str, *, now: float | None = None) -> None:
     """After a wrong try: take one out of each, and count it for the alarm. Never says so to whoever tried."""
-    at = time.time() if now is None else now
+    try:
+        _count_wrong(of, login, time.time() if now is None else now)
+    except redis.RedisError:
+        logger.exception("Valkey failed just now: a wrong try is not counted")
+
+
+def _count_wrong(of: Origin, login: str, at: float) -> None:
     with client().pipeline(transaction=False) as pipe:
         pipe.incr(f"tries:pair:{of.pair}")
         pipe.expire(f"tries:pair:{of.pair}", PAIR_SECONDS)

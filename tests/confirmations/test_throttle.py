@@ -74,3 +74,31 @@ def test_without_valkey_nothing_is_looked_at(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr("runbooks.confirmations.throttle.client", broken)
     assert not may_try(origin("203.0.113.9", "ola.dahl"), now=1000.0)
+
+
+@pytest.fixture
+def full() -> Iterator[None]:
+    """Valkey answers, and takes nothing more: as on a full disk, or a full memory."""
+    client = client_of(settings.REDIS_URL)
+    kept = client.config_get("min-replicas-to-write")["min-replicas-to-write"]
+    client.config_set("min-replicas-to-write", 1)
+    yield
+    client.config_set("min-replicas-to-write", kept)
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize("networks", [[], ["203.0.113.0/24"]])
+def test_where_nothing_can_be_counted_nothing_is_looked_at(networks: list[str], settings: Any) -> None:
+    settings.OWN_NETWORKS = networks
+    assert not may_try(origin("203.0.113.9", "ola.dahl"))
+
+
+@pytest.mark.usefixtures("full")
+def test_a_count_that_fails_meanwhile_breaks_no_answer() -> None:
+    count_wrong(origin("203.0.113.9", "ola.dahl"), "ola.dahl")
+
+
+def test_nobody_waits_long_for_a_valkey_that_is_silent() -> None:
+    limits = client_of(settings.REDIS_URL).get_connection_kwargs()
+    assert 0 < limits["socket_timeout"] <= 3
+    assert 0 < limits["socket_connect_timeout"] <= 3
