@@ -14,8 +14,10 @@ from runbooks.affected_accounts.models import AffectedAccount, ContactAttempt, S
 from runbooks.confirmations import tasks
 from runbooks.confirmations.codes import CONFIRM_PASSWORD, digest_of
 from runbooks.confirmations.models import Code, TextOrder
+from runbooks.confirmations.operations import Order, answer, issue_codes
 from runbooks.confirmations.operations.ordering import CannotTextError, TextTo, order_texts
 from runbooks.confirmations.operations.sending import ATTEMPTS, LEASE, claim, is_due, send_texts
+from runbooks.confirmations.queries.texts import failed_texts
 from runbooks.errors import NotAllowedError, NotFoundError
 from runbooks.incidents.models import Incident
 from runbooks.timeline.models import TimelineEvent
@@ -220,3 +222,35 @@ def test_who_may_not_issue_codes_orders_none(incident: Incident, auditor: User, 
     with pytest.raises(NotFoundError):
         order(incident, outsider, row)
     assert not TextOrder.objects.exists()
+
+
+def test_a_holder_who_has_answered_meanwhile_gets_no_second_text(incident: Incident, desk: User, texts: Texts) -> None:
+    """The worker died after the gateway took the message, or the gateway took it and said that it failed."""
+    row = make_holder(incident)
+    order(incident, desk, row)
+    texts.answer = lambda _: HANG_UP
+    send_texts(clock=timezone.now)
+    code = Code.objects.get(superseded_at__isnull=True)
+    answer(code_id=code.pk, said="changed", questions={}, language="en-gb", at=timezone.now())
+    texts.answer = lambda _: Said(202)
+    assert send_texts(clock=later(hours=1)) == 0
+    one = TextOrder.objects.get()
+    assert (one.status, len(texts.asked)) == ("failed", 1)
+    assert "answered" in one.reason
+    assert not failed_texts(incident.pk)
+
+
+def test_a_text_that_waits_does_not_end_a_code_that_was_given_since(
+    incident: Incident, desk: User, texts: Texts
+) -> None:
+    row, other = make_holder(incident), make_holder(incident)
+    order(incident, desk, row, other)
+    texts.answer = lambda _: Said(429)
+    send_texts(clock=timezone.now)
+    read_out = Order(row.pk, Code.Channel.READ_OUT)
+    issue_codes(incident_id=incident.pk, orders=[read_out], actor=actor_for(desk), at=later(minutes=1)())
+    texts.answer = lambda _: Said(202)
+    assert send_texts(clock=later(hours=1)) == 1
+    assert Code.objects.filter(affected_account=row, superseded_at__isnull=True).get().channel == "read_out"
+    assert "another code" in TextOrder.objects.get(affected_account=row).reason
+    assert TextOrder.objects.get(affected_account=other).status == "sent"

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Max
 
 from runbooks.access.models import User
 from runbooks.access.permissions import COMMAND_LINE, PORTAL, Actor, actor_for
@@ -18,7 +19,7 @@ from runbooks.affected_accounts.operations import Attempt, log_contact
 from runbooks.confirmations import text_messages
 from runbooks.confirmations.codes import shown
 from runbooks.confirmations.letters.contents import language_of
-from runbooks.confirmations.models import Code, TextOrder
+from runbooks.confirmations.models import Code, Confirmation, TextOrder
 from runbooks.confirmations.operations.issuing import Issued, Order, issue_codes
 from runbooks.confirmations.sender import sender_of
 from runbooks.confirmations.text_messages import TextError
@@ -35,6 +36,8 @@ LEASE, LONGEST = timedelta(minutes=12), timedelta(minutes=4)
 ATTEMPTS: Final = 6
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
 NOT_REACHED_IN_TIME: Final = "Not sent yet: the gateway is slow."
+GIVEN: Final = "The holder was given another code meanwhile."
+ANSWERED: Final = "The holder has answered meanwhile."
 LOST: Final = "The worker stopped several times before it could say whether the message had left."
 
 
@@ -83,7 +86,7 @@ def _send_all(orders: Sequence[TextOrder], clock: Callable[[], datetime]) -> lis
     refused = {order.pk: LOST for order in orders if order.attempts > ATTEMPTS}
     issued: dict[int, Issued] = {}
     if wanted := [order for order in orders if order.pk not in refused]:
-        issued, without = _issue(wanted, actor_of(orders[0]), began)
+        issued, without = _issue_wanted(wanted, actor_of(orders[0]), began)
         refused |= without
     results = []
     for order in orders:
@@ -104,6 +107,34 @@ def actor_of(order: TextOrder) -> Actor:
     if order.orderer_id is None:
         return replace(COMMAND_LINE, is_automated=True)
     return replace(actor_for(User.objects.get(pk=order.orderer_id)), is_automated=True)
+
+
+@transaction.atomic
+def _issue_wanted(orders: Sequence[TextOrder], actor: Actor, at: datetime) -> tuple[dict[int, Issued], dict[int, str]]:
+    """As `_issue`, but for holders who need none any more: a new code would end the one that they were given since."""
+    lock(orders[0].incident_id)
+    refused = _overtaken(orders)
+    wanted = [order for order in orders if order.pk not in refused]
+    issued, without = _issue(wanted, actor, at) if wanted else ({}, {})
+    return issued, without | refused
+
+
+def _overtaken(orders: Sequence[TextOrder]) -> dict[int, str]:
+    """{order: what came before it}. Codes by text message are those of the order itself."""
+    of_these = {"affected_account__in": [order.affected_account_id for order in orders]}
+    given = Code.objects.filter(**of_these).exclude(channel=Code.Channel.TEXT).values_list("affected_account")
+    answered = Confirmation.objects.filter(**of_these).values_list("affected_account")
+    overtaken: dict[int, str] = {}
+    for reason, newest in (
+        (GIVEN, dict(given.annotate(Max("issued_at")))),
+        (ANSWERED, dict(answered.annotate(Max("answered_at")))),
+    ):
+        overtaken |= {
+            order.pk: reason
+            for order in orders
+            if (at := newest.get(order.affected_account_id)) is not None and at >= order.ordered_at
+        }
+    return overtaken
 
 
 def _issue(orders: Sequence[TextOrder], actor: Actor, at: datetime) -> tuple[dict[int, Issued], dict[int, str]]:
