@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "runbooks.middleware.SizeMiddleware",
     "runbooks.middleware.AddressMiddleware",
     "runbooks.middleware.DomainErrorMiddleware",
+    "runbooks.middleware.ReadingLogMiddleware",
 ]
 TEMPLATES = [
     {
@@ -98,11 +99,16 @@ STATIC_ROOT = BASE_DIR / "static"
 WHITENOISE_USE_FINDERS = True
 MEDIA_ROOT = RUN_DIR / "media"
 FILE_UPLOAD_PERMISSIONS = 0o600
-EVIDENCE_MAX_BYTES = environment.integer("EVIDENCE_MAX_BYTES", 50 * 1024 * 1024)
+ATTACHMENT_MAX_BYTES = environment.integer("ATTACHMENT_MAX_MB", 100) * 1024 * 1024
+# Media types, by content, that nobody attaches as they are: docs/evidence.md.
+ATTACHMENT_REFUSED = environment.words(
+    "ATTACHMENT_REFUSED",
+    "application/vnd.microsoft.portable-executable,application/x-elf,application/x-mach-binary",
+)
 DIRECTORY_FILE_MAX_BYTES = environment.integer("DIRECTORY_FILE_MAX_BYTES", 200 * 1024 * 1024)
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 # The largest file with the form around it; before anybody signs in, a form and nothing more.
-REQUEST_MAX_BYTES = max(EVIDENCE_MAX_BYTES, DIRECTORY_FILE_MAX_BYTES) + 1024 * 1024
+REQUEST_MAX_BYTES = max(ATTACHMENT_MAX_BYTES, DIRECTORY_FILE_MAX_BYTES) + 1024 * 1024
 STRANGER_REQUEST_MAX_BYTES = 64 * 1024
 ANSWER_MAX_BYTES = 1024 * 1024
 

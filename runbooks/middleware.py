@@ -7,12 +7,16 @@ from urllib.parse import unquote_to_bytes
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from runbooks.access.models import Role, User
+from runbooks.access.reading_log import Place, Reader, network_of, note_page
 from runbooks.errors import DomainError, NotFoundError
 
 # Systems that answer by call-back prove who they are by the body itself.
 ANSWERS = re.compile(r"/connectors/[^/]+/answers/")
+NOTHING_SHOWN = frozenset({401, 403, 404, 405})
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
@@ -78,6 +82,36 @@ class DomainErrorMiddleware:
             context = {"error": exception, "back": _way_back(request)}
             return render(request, "refused.html", context, status=exception.status)
         return None
+
+
+class ReadingLogMiddleware:
+    """What an auditor was shown is written down before it goes out, whatever the page. Others' pages cost nothing here.
+
+    A refusal shows the form again, so it counts as well; what says only that there is nothing to see does not.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        match = request.resolver_match
+        # Pages without sign-in are read as nobody; asking who it is would cost holders a query.
+        if match is not None and getattr(match.func, "login_required", True) and _is_shown(request, response):
+            user = request.user
+            if isinstance(user, User) and user.role == Role.AUDITOR:
+                place = Place(match.kwargs.get("incident_id"), match.kwargs.get("reference", ""))
+                note_page(Reader(user, network_of(request)), place, subject=request.get_full_path(), at=timezone.now())
+        return response
+
+
+def _is_shown(request: HttpRequest, response: HttpResponse) -> bool:
+    """Whether the answer holds something to read that was not noted already. The live feed says only a number."""
+    if request.method == "HEAD" or getattr(request, "is_reading_noted", False):
+        return False
+    status = response.status_code
+    is_feed = response.headers.get("Content-Type", "").startswith("text/event-stream")
+    return not is_feed and (status < 300 or (400 <= status < 500 and status not in NOTHING_SHOWN))
 
 
 def _way_back(request: HttpRequest) -> str:

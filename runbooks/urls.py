@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("runbooks.actions.urls")),
     path("", include("runbooks.containment.urls")),
     path("", include("runbooks.affected_accounts.urls")),
+    path("", include("runbooks.attachments.urls")),
     path("", include("runbooks.notifications.urls")),
     path("", include("runbooks.directory.urls")),
     path("", include("runbooks.catalog.urls")),

@@ -10,6 +10,8 @@ class PortalRequest(HttpRequest):
     """What every page but sign-in and health gets: LoginRequiredMiddleware lets nobody else through."""
 
     user: User
+    is_reading_noted: bool
+    """Set by a page that says itself what was read, more exactly than its address does."""
 
 
 def actor_of(request: PortalRequest) -> Actor:

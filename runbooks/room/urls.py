@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from runbooks.room.views import declare, entry, incident_list, live, my_work, notices, overview, search, timeline
+from runbooks.room.views import (
+    declare,
+    entry,
+    incident_list,
+    live,
+    my_work,
+    notices,
+    overview,
+    readings,
+    search,
+    timeline,
+)
 
 TIMELINE = "incidents/<str:reference>/timeline/"
 ENTRY = f"{TIMELINE}<int:sequence>/"
@@ -24,6 +35,7 @@ urlpatterns = [
     path(f"{ENTRY}correct/", entry.correct, name="timeline_correct"),
     path(f"{ENTRY}pin/", entry.pin, name="timeline_pin"),
     path(f"{ENTRY}unpin/", entry.unpin, name="timeline_unpin"),
+    path("incidents/<str:reference>/readings/", readings.page, name="readings"),
     path("live/<uuid:incident_id>/", live.stream, name="live"),
     path("my-work/", my_work.page, name="my_work"),
     path("search/", search.page, name="search"),

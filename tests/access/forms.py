@@ -58,6 +58,9 @@ def answers(room: Room) -> dict[str, Answers]:
         "timeline_correct": {"summary": "Other words", "when": "2026-01-05 08:00", "reason": "Misread"},
         "timeline_pin": {"sequence": "1"},
         "timeline_unpin": {"sequence": "1"},
+        "attachments": {"upload": SimpleUploadedFile("a.log", b"a log"), "note": "Seen", "sequence": "1"},
+        "attachment_hold": {"reason": "The police asked"},
+        "attachment_release": {"reason": "The court is done"},
         "step_add": {
             "title": "Added",
             "after": room.step.key,

@@ -61,6 +61,7 @@ class Room:
             "line_id": self.line.pk,
             "sequence": self.entry.sequence,
             "number": self.action.number,
+            "file_number": self.incident.attachments.get(stored__sha256=self.file.sha256).number,
             "call_id": self.call.pk,
             "user_id": self.role.user_id,
         }

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from runbooks.access.models import Role, User
-from runbooks.access.permissions import IN_INCIDENT, actor_for
+from runbooks.access.permissions import COMMAND_LINE, IN_INCIDENT, actor_for
+from runbooks.attachments.operations import attach_file
 from runbooks.incidents.operations import end_membership
 from runbooks.timeline.verify import verify_chain
 from tests.access.forms import ACTION_VERBS, answers, posted_to
@@ -31,6 +33,7 @@ IDS = (
     "sequence",
     "user_id",
     "number",
+    "file_number",
 )
 FOREIGN = [(name, one) for name in NAMES for one in IDS if {"reference", one} <= set(BY_NAME[name].pattern.converters)]
 IN_ROOM = [name for name in NAMES if {"reference", "incident_id"} & set(BY_NAME[name].pattern.converters)]
@@ -45,8 +48,10 @@ def mine(coordinator: User) -> Room:
 @pytest.fixture
 def theirs(db: None) -> Room:
     room = make_room()
-    for _ in range(5):
+    for number in range(5):
         make_entry(room.incident, f"Entry {room.mark}")
+        upload = ContentFile(f"{room.mark} {number}".encode(), name=f"{room.mark}.txt")
+        attach_file(incident_id=room.incident.pk, upload=upload, actor=COMMAND_LINE, at=timezone.now())
     return room
 
 
@@ -68,8 +73,9 @@ def test_every_kind_of_thing_is_tried() -> None:
 def test_a_thing_of_another_incident_is_not_found_under_ones_own(
     foreign: str, mine: Room, theirs: Room, attacker: Client
 ) -> None:
-    # Every incident counts its entries from 1: only a number that the other one has and this one has not is foreign.
-    value = theirs.incident.events.count() if foreign == "sequence" else theirs.things()[foreign]
+    # Every incident counts from 1: only a number that the other one has and this one has not is foreign.
+    counted = {"sequence": theirs.incident.events, "file_number": theirs.incident.attachments}
+    value = counted[foreign].count() if foreign in counted else theirs.things()[foreign]
     # A role or a person that is not there is said on the page of one's own incident.
     refusals = {404, 405, 409} if foreign in {"role_id", "user_id"} else {404, 405}
     forms, before = answers(mine), rows()
@@ -209,6 +215,8 @@ def asked_by(name: str) -> str:
             "notice": "manage_people",
             "step": "work_steps",
             "accounts": "import_affected",
+            "attachments": "attach_file",
+            "attachment_": "hold_attachment",
         }.items()
         if name.startswith(start)
     )

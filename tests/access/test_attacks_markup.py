@@ -188,6 +188,8 @@ def test_every_page_shows_hostile_texts_as_texts(evil_room: Room, coordinator: U
     for name, address in pages(evil_room):
         response = client.get(address, follow=True)
         if not response.headers["Content-Type"].startswith("text/html"):
+            if response.streaming and not response.is_async:
+                response.getvalue()  # which closes the file
             continue
         if found := dangers(response.text):
             bad[name] = found

@@ -89,7 +89,7 @@ def test_no_name_of_a_file_leads_out_of_the_storage_or_out_of_a_header(
 def test_an_empty_file_and_one_over_the_cap_leave_nothing(
     content: bytes, status: int, room: Room, attacker: Client, settings: Settings
 ) -> None:
-    settings.EVIDENCE_MAX_BYTES = 100
+    settings.ATTACHMENT_MAX_BYTES = 100
     before, files = rows(), kept_files(settings)
     form = {"upload": SimpleUploadedFile("x.txt", content), "note": "", "version": "1"}
     response = attacker.post(room.address("step_evidence"), form)

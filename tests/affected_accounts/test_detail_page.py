@@ -168,4 +168,4 @@ def test_queries_do_not_grow_with_history(coordinator: User, client_of: Clients)
         with CaptureQueriesContext(connection) as queries:
             client.get(address(incident, row))
         counted.append(len(queries))
-    assert counted[0] == counted[1] <= 16
+    assert counted[0] == counted[1] <= 17  # one of them notes who reads it

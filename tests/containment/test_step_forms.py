@@ -167,7 +167,7 @@ def test_evidence_that_says_nothing_is_refused_on_the_page(
 def test_a_file_over_the_cap_is_refused_on_the_page_and_the_note_stays(
     step: Step, responder: User, client_of: ClientOf, settings: Any
 ) -> None:
-    settings.EVIDENCE_MAX_BYTES = 100
+    settings.ATTACHMENT_MAX_BYTES = 100
     response = client_of(responder).post(
         address(step, "evidence"), {"upload": SimpleUploadedFile("dump.bin", b"x" * 101), "note": "The memory dump"}
     )

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from runbooks.access.http import PortalRequest, actor_of
 from runbooks.access.permissions import Actor, can, require
+from runbooks.access.reading_log import note_account
 from runbooks.affected_accounts.models import AccountFact, AffectedAccount, ContactAttempt, FactKind, State
 from runbooks.affected_accounts.queries.story import (
     FactState,
@@ -75,6 +76,7 @@ def _show(
     *,
     status: int = 200,
 ) -> HttpResponse:
+    note_account(request, incident_id=incident.pk, login=account.login, at=at)
     context = {
         "incident": incident,
         "actor": actor,

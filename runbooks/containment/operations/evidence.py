@@ -1,6 +1,5 @@
 """What speaks for a step: notes, links and files. Rows are only added; a wrong one is withdrawn with a reason."""
 
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,12 +8,13 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.files import File
-from django.core.files.storage import default_storage
 from django.core.validators import URLValidator
 from django.db import transaction
 
 from runbooks.access.permissions import Actor, require
-from runbooks.containment.evidence_files import KeptFile, keep, size_in_words
+from runbooks.attachments.names import size_in_words
+from runbooks.attachments.operations import new_attachment
+from runbooks.attachments.storing import KeptFile, kept
 from runbooks.containment.models import Evidence, Step
 from runbooks.containment.operations.locking import lock_step, step_entry
 from runbooks.containment.operations.refusals import BadStepError, StepClosedError, checked_reason, short_enough
@@ -43,21 +43,19 @@ class NewEvidence:
 
 def add_evidence(*, incident_id: UUID, key: str, evidence: NewEvidence, actor: Actor, at: datetime) -> Evidence:
     """Attach evidence to a step, closed or not. A file is kept first, outside the transaction, and taken away again
-    when it is refused: nobody waits for the incident's lock while 50 MB are written."""
+    when it is refused: nobody waits for the incident's lock while 100 MB are written."""
     require(actor, "work_steps", incident_id)
     evidence = _checked(evidence)
-    with ExitStack() as undo:
-        kept = keep(evidence.upload, incident_id) if evidence.upload else None
-        if kept:
-            undo.callback(default_storage.delete, kept.path)
-        added = _attach(incident_id=incident_id, key=key, evidence=evidence, kept=kept, actor=actor, at=at)
-        undo.pop_all()
-    return added
+    where: dict[str, Any] = {"incident_id": incident_id, "key": key, "evidence": evidence, "actor": actor, "at": at}
+    if evidence.upload is None:
+        return _attach(**where, stored=None)
+    with kept(evidence.upload) as stored:
+        return _attach(**where, stored=stored)
 
 
 @transaction.atomic
 def _attach(
-    *, incident_id: UUID, key: str, evidence: NewEvidence, kept: KeptFile | None, actor: Actor, at: datetime
+    *, incident_id: UUID, key: str, evidence: NewEvidence, stored: KeptFile | None, actor: Actor, at: datetime
 ) -> Evidence:
     require(actor, "work_steps", incident_id)
     incident = lock_running(incident_id)
@@ -72,13 +70,17 @@ def _attach(
         added_by=actor.name,
         added_at=at,
     )
-    if kept:
-        added.file.name = kept.path
-        added.file_name, added.size, added.sha256 = kept.name, kept.size, kept.sha256
+    details: dict[str, object] = {"requirement": label}
+    if stored:
+        # A file of the incident as any other, which belongs to the entry that comes next.
+        note, following = evidence.note, incident.head_sequence + 1
+        file = new_attachment(incident, stored, note=note, sequence=following, actor=actor, at=at)
+        added.file.name = file.stored.name
+        added.file_name, added.size, added.sha256 = stored.name, stored.size, stored.sha256
+        details["file"] = file.number
     added.save()
     said = f"evidence added, {_said(added)}"
-    entry = step_entry(step, "evidence_added", said, {"requirement": label, **_details(added)})
-    record(incident, entry, actor=actor, at=at)
+    record(incident, step_entry(step, "evidence_added", said, {**details, **_details(added)}), actor=actor, at=at)
     return added
 
 

@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from runbooks.access.permissions import can
 from runbooks.affected_accounts.models import FactKind
+from runbooks.attachments.names import size_in_words
 from runbooks.containment.blocking import held_up_by
-from runbooks.containment.evidence_files import size_in_words
 from runbooks.containment.models import Evidence, Step
 from runbooks.containment.queries import StepState, entry_count, evidence_of, possible_owners, step_for
 from runbooks.containment.views.forms import AssignForm, CompleteForm, EvidenceForm, ReasonForm

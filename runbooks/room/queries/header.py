@@ -82,6 +82,7 @@ TABS = (
     ("actions", "Actions", "actions"),
     ("desk", "Desk", "desk"),
     ("timeline", "Timeline", "timeline"),
+    ("files", "Files", "attachments"),
     ("people", "People", "incident_people"),
     ("notices", "Notices", "notices"),
 )

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -15,6 +16,11 @@ from django.views.decorators.http import require_POST, require_safe
 from runbooks.access.http import PortalRequest, actor_of
 from runbooks.access.permissions import can
 from runbooks.affected_accounts.models import AffectedAccount
+from runbooks.attachments.models import Attachment
+from runbooks.attachments.names import size_in_words
+from runbooks.attachments.queries import attachments_of_entry
+from runbooks.attachments.views.forms import AttachForm
+from runbooks.attachments.views.lines import line_of
 from runbooks.containment.models import Step
 from runbooks.incidents.forms import Textarea, TextInput
 from runbooks.incidents.models import Incident
@@ -38,6 +44,7 @@ from runbooks.timeline.operations import now
 from runbooks.timeline.verify import fault_of
 
 ACCOUNTS_SHOWN = 50
+ABOUT_FILES = ("file.attached", "file.held", "file.released")
 
 
 class CorrectionForm(forms.Form):
@@ -165,9 +172,18 @@ def _show(
         "may_pin": can(actor, "pin_entry"),
         "standing": standing,
         "form": (form or CorrectionForm(incident, standing, at)) if may_correct else None,
+        "files": [line_of(one, incident, at) for one in _files(event)],
+        "attach": AttachForm(sequence=event.sequence) if can(actor, "attach_file") else None,
+        "most": size_in_words(settings.ATTACHMENT_MAX_BYTES),
         "place": cursor_text(event.occurred_at, event.sequence + 1),
     }
     return render(request, "room/timeline_entry.html", context, status=400 if form is not None else 200)
+
+
+def _files(event: TimelineEvent) -> list[Attachment]:
+    """What belongs to the entry, and the file that it tells of."""
+    number_ = event.details.get("file") if event.kind in ABOUT_FILES else None
+    return attachments_of_entry(event.incident_id, event.sequence, number_ if isinstance(number_, int) else None)
 
 
 def _occurred(event: TimelineEvent, incident: Incident) -> str:

@@ -1,0 +1,44 @@
+"""A file as an answer: always to keep, never to be shown. It may be the attacker's own."""
+
+import base64
+from collections.abc import Mapping
+
+from django.core.files.storage import default_storage
+from django.http import FileResponse, HttpResponse, HttpResponseBase
+from django.utils.http import content_disposition_header
+
+from runbooks.errors import NotFoundError
+
+HEADERS: Mapping[str, str] = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "private, no-store",
+}
+BYTES = "application/octet-stream"
+
+
+def download(path: str, name: str, sha256: str) -> FileResponse:
+    """The bytes, streamed, with the digest they had when they came in. Raises NotFoundError where they are lost."""
+    try:
+        content = default_storage.open(path)
+    except FileNotFoundError as error:
+        raise NotFoundError("The file is not in the storage any more. Tell the auditors.") from error
+    response = FileResponse(content, as_attachment=True, filename=name, content_type=BYTES)
+    _set_headers(response, sha256)
+    return response
+
+
+def without_bytes(name: str, size: int, sha256: str) -> HttpResponse:
+    """What HEAD is answered: the headers of a download, of which nobody reads anything."""
+    response = HttpResponse(content_type=BYTES)
+    response.headers["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    response.headers["Content-Length"] = str(size)
+    _set_headers(response, sha256)
+    return response
+
+
+def _set_headers(response: HttpResponseBase, sha256: str) -> None:
+    for name, value in HEADERS.items():
+        response.headers[name] = value
+    response.headers["Repr-Digest"] = f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:"
