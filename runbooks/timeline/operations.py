@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -191,19 +191,25 @@ def _clean(entry: Entry) -> tuple[str, dict[str, Any]]:
         raise BadEntryError(
             f"The entry has {len(summary)} characters. Keep it under {SUMMARY_MAX} and attach the rest."
         )
-    if _has_nul([summary, dict(entry.details)]):
-        raise BadEntryError("The entry holds a NUL character. Remove it.")
+    for part in _parts([summary, dict(entry.details)]):
+        if isinstance(part, str) and "\0" in part:
+            raise BadEntryError("The entry holds a NUL character. Remove it.")
+        if isinstance(part, float):
+            # Whoever checks the seal elsewhere could read another number in it.
+            raise BadEntryError(f"The entry holds {part}, a number with a fraction. Write it as text.")
     return summary, dict(entry.details)
 
 
-def _has_nul(value: object) -> bool:
-    if isinstance(value, str):
-        return "\0" in value
+def _parts(value: object) -> Iterator[object]:
+    """Every key and value in it, however deep."""
     if isinstance(value, Mapping):
-        return any(_has_nul(part) for pair in value.items() for part in pair)
-    if isinstance(value, Sequence):
-        return any(_has_nul(part) for part in value)
-    return False
+        for pair in value.items():
+            yield from _parts(pair)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for part in value:
+            yield from _parts(part)
+    else:
+        yield value
 
 
 def _burst(incident: Chained, entries: Sequence[Entry], actor: Actor, at: datetime) -> int | None:

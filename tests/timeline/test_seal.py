@@ -124,6 +124,13 @@ def test_what_the_database_would_not_give_back_is_refused(incident: Incident, su
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("details", [{"a": 0.5}, {"a": [{"b": (1, 2.0)}]}, {"a": "\0"}, {"\0": 1}])
+def test_what_a_seal_could_not_give_back_as_it_was_is_refused(incident: Incident, details: dict[str, Any]) -> None:
+    with pytest.raises(BadEntryError, match="The entry holds"):
+        record(incident, Entry("entry.added", "Something", details=details), actor=COMMAND_LINE, at=AT)
+
+
+@pytest.mark.django_db
 def test_entries_are_counted_by_quarter_of_an_hour_and_lane(incident: Incident) -> None:
     for minute in (0, 14, 15):
         make_entry(incident, at=AT.replace(minute=minute), lane=Lane.NOTE)
