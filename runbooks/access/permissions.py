@@ -10,6 +10,7 @@ LEADING = frozenset({Role.COORDINATOR})
 WORKING = frozenset({Role.COORDINATOR, Role.RESPONDER})
 TALKING = frozenset({Role.COORDINATOR, Role.RESPONDER, Role.DESK, Role.COMMUNICATIONS})
 HELPING = frozenset({Role.COORDINATOR, Role.RESPONDER, Role.DESK})
+CHECKING = frozenset({Role.COORDINATOR, Role.AUDITOR})
 EVERYBODY = frozenset(Role)
 
 # Within an incident: the role must be listed and the person a current member.
@@ -26,6 +27,9 @@ IN_INCIDENT: dict[str, frozenset[Role]] = {
     "add_entry": TALKING,
     "correct_entry": TALKING,
     "pin_entry": WORKING,
+    "attach_file": TALKING,
+    "hold_attachment": LEADING,
+    "view_access_log": CHECKING,
     "import_affected": WORKING,
     "assess_account": WORKING,
     "record_fact": WORKING,
