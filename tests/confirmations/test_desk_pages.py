@@ -236,3 +236,31 @@ def test_the_pages_make_the_same_queries_whoever_waits(
     client.get(there)
     with django_assert_num_queries(queries):
         assert client.get(there).status_code == 200
+
+
+def test_a_result_from_paper_that_no_column_holds_is_asked_for_again(
+    incident: Incident, desk: User, client_of: ClientOf
+) -> None:
+    rows = [make_holder(incident) for _ in range(2)]
+    then = f"{timezone.now() - timedelta(hours=1):%Y-%m-%d %H:%MZ}"
+    given = {
+        **typed(rows[0], outcome="no_answer", when=then, note="x" * 1001),
+        **typed(rows[1], outcome="no_answer", when=then, note="rang\0 twice"),
+        "row": [row.pk for row in rows],
+    }
+    there = reverse("desk_results", args=[incident.reference])
+    response = client_of(desk).post(there, given)
+    assert response.status_code == 400
+    assert "160 characters" in response.text
+    assert [call.note for call in DeskCall.objects.all()] == ["rang twice"]
+
+
+def test_a_time_to_call_back_from_paper_is_the_next_after_that_call(
+    incident: Incident, desk: User, client_of: ClientOf
+) -> None:
+    row, now = make_holder(incident), timezone.now().replace(second=0, microsecond=0)
+    called, back = now - timedelta(hours=3), now - timedelta(hours=1)
+    local = back.astimezone(incident.zone)
+    given = typed(row, outcome="call_back", when=f"{called:%Y-%m-%d %H:%MZ}", back=f"{local:%H:%M}")
+    client_of(desk).post(reverse("desk_results", args=[incident.reference]), {**given, "row": row.pk})
+    assert DeskCall.objects.get().call_back_at == back

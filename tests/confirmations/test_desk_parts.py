@@ -1,8 +1,9 @@
 """The desk's pages by tier, office and hours: what is chosen stays chosen from call to call."""
 
 from collections.abc import Callable
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -12,6 +13,7 @@ from django.utils import timezone
 from runbooks.access.models import User
 from runbooks.affected_accounts.models import AffectedAccount, ContactAttempt
 from runbooks.confirmations.models import Code, DeskCall
+from runbooks.confirmations.views.desk.forms import next_such
 from runbooks.incidents.models import Incident
 from tests.confirmations.holders import make_holder
 from tests.factories import make_incident
@@ -239,3 +241,19 @@ def test_a_number_without_words_can_be_dialled_from_the_page(
     page = client.get(take(client, incident)["Location"]).text
     assert (f'href="tel:{dialled}"' in page) is bool(dialled)
     assert f"Mobile {number}" in page
+
+
+@pytest.mark.parametrize(
+    ("now", "asked", "found"),
+    [
+        ("2017-06-23 21:00", (23, 30), "2017-06-23 22:30"),  # 22:00 in London
+        ("2017-06-23 21:00", (22, 0), "2017-06-24 21:00"),
+        ("2017-10-29 00:50", (1, 20), "2017-10-29 01:20"),  # 01:50, and an hour later it is 01:50 again
+        ("2017-10-29 01:50", (1, 20), "2017-10-30 01:20"),
+        ("2018-03-25 00:20", (1, 30), "2018-03-25 01:30"),
+        ("2018-03-25 00:50", (1, 30), "2018-03-25 01:30"),  # from 01:00 the clock goes to 02:00
+    ],
+)
+def test_the_next_such_time_also_when_the_clocks_change(now: str, asked: tuple[int, int], found: str) -> None:
+    at = datetime.fromisoformat(f"{now}+00:00")
+    assert next_such(*asked, ZoneInfo("Europe/London"), at) == datetime.fromisoformat(f"{found}+00:00")

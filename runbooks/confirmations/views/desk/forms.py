@@ -1,8 +1,8 @@
 """What the desk says of a call, and how a code is given to one holder."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, Final
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -15,6 +15,7 @@ from runbooks.directory.models import Account
 from runbooks.incidents.models import Incident
 
 Check = DeskCall.Check
+NOTE_MAX: Final = 160
 
 
 def numbers_of(account: Account) -> list[tuple[str, str]]:
@@ -41,7 +42,7 @@ def _number(account: Account, *, rang: bool = False) -> forms.ChoiceField:
 
 
 def _note(label: str = "Note") -> forms.CharField:
-    return forms.CharField(label=label, max_length=160, required=False, widget=forms.Textarea(attrs={"rows": 2}))
+    return forms.CharField(label=label, max_length=NOTE_MAX, required=False, widget=forms.Textarea(attrs={"rows": 2}))
 
 
 def _check(choices: list[tuple[str, str]]) -> forms.ChoiceField:
@@ -110,10 +111,13 @@ class HoursForm(HolderForm):
 
 
 def next_such(hour: int, minute: int, zone: ZoneInfo, now: datetime) -> datetime:
-    """The next moment at which the clock in the zone shows this."""
-    local = now.astimezone(zone)
-    found = local.replace(hour=hour, minute=minute, second=0, microsecond=0)
-    return found if found > local else (found + timedelta(days=1))
+    """The next moment at which the clock in the zone shows this, also in the hour that the end of summer repeats."""
+    today = now.astimezone(zone).replace(hour=hour, minute=minute, second=0, microsecond=0)
+    shown: list[datetime] = []
+    for day in (today, today + timedelta(days=1)):
+        first, again = (day.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+        shown += first, max(first, again)  # in the hour that spring leaves out, `again` is before `first`
+    return min(moment for moment in shown if moment > now)
 
 
 class ReadOutForm(HolderForm):

@@ -18,7 +18,7 @@ from runbooks.confirmations.operations.calling import Ending
 from runbooks.confirmations.operations.noting import Line, note_calls
 from runbooks.confirmations.operations.recognising import Check
 from runbooks.confirmations.queries.calls import Waiting, Within, queue, waiting_of
-from runbooks.confirmations.views.desk.forms import next_such
+from runbooks.confirmations.views.desk.forms import NOTE_MAX, next_such
 from runbooks.confirmations.views.desk.queue import line, next_page, place_of
 from runbooks.confirmations.views.desk.within import address_of, in_words, within_of
 from runbooks.errors import DomainError
@@ -148,7 +148,7 @@ def _typed(request: PortalRequest, incident: Incident, at: datetime) -> list[Row
 
 
 def _fields(request: PortalRequest, text: str) -> dict[str, str]:
-    return {name: request.POST.get(f"{name}-{text}", "").strip() for name in FIELDS}
+    return {name: request.POST.get(f"{name}-{text}", "").replace("\0", "").strip() for name in FIELDS}
 
 
 def _lines(incident: Incident, rows: list[Row], at: datetime) -> list[Line]:
@@ -166,20 +166,23 @@ def _line(row: Row, incident: Incident, at: datetime) -> Line:
     typed, waiting = row.typed, row.waiting
     if not typed["when"]:
         raise BadLineError("Say when the call was, such as 22:40 or Fri 22:40.")
+    if len(typed["note"]) > NOTE_MAX:
+        raise BadLineError(f"The note has more than {NOTE_MAX} characters. Shorten it.")
     happened_at = parse(typed["when"], incident.zone, at).at
     number = waiting.mobile or waiting.telephone
     known: dict[str, Any] = {"check": typed["check"], "note": typed["note"]}
     ending = Ending(
         typed["outcome"],
         number=number if typed["check"] != Check.PASS else "",
-        call_back_at=_back(typed["back"], incident, at) if typed["outcome"] == Outcome.CALL_BACK else None,
+        call_back_at=_back(typed["back"], incident, happened_at) if typed["outcome"] == Outcome.CALL_BACK else None,
         **known,
     )
     return Line(waiting.affected_id, ending, happened_at)
 
 
-def _back(text: str, incident: Incident, at: datetime) -> datetime | None:
+def _back(text: str, incident: Incident, happened_at: datetime) -> datetime | None:
+    """The next such time after that call: by now it may be over, and the holder is called at once."""
     hour, _, minute = text.partition(":")
     if not (hour.isdecimal() and minute.isdecimal() and len(text) <= 5 and int(hour) < 24 and int(minute) < 60):
         return None
-    return next_such(int(hour), int(minute), incident.zone, at)
+    return next_such(int(hour), int(minute), incident.zone, happened_at)
