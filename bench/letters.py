@@ -15,7 +15,7 @@ import typst
 from harness import Claim, Side, alternate, conclude, is_quick
 
 from runbooks.confirmations.letters import Letter, Sender, make_letters
-from runbooks.confirmations.letters.printable import FONTS
+from runbooks.typesetting.printable import FONTS
 
 TARGET = 6.0
 SECONDS_OF_500 = 30

@@ -12,9 +12,10 @@ import pytest
 from pypdf import PdfReader
 from pypdf.generic import ArrayObject, DictionaryObject
 
-from runbooks.confirmations.letters import Sender, SettingError, making
+from runbooks.confirmations.letters import Sender, SettingError
 from runbooks.confirmations.letters.contents import LANGUAGES
 from runbooks.confirmations.letters.wording import texts
+from runbooks.typesetting import process
 from tests.confirmations.letters import MADE_AT, SENDER, letter, made, words
 
 CODE = re.compile(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}\b")
@@ -260,15 +261,15 @@ def test_the_same_run_gives_the_same_file() -> None:
 
 
 def test_a_failure_of_the_setter_names_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(making, "FONTS", tmp_path)  # no font there
+    monkeypatch.setattr(process, "FONTS", tmp_path)  # no font there
     with pytest.raises(SettingError, match="Source Sans 3 is missing") as caught:
         made(letter())
     assert "7K2M" not in str(caught.value)
 
 
 def test_a_run_that_takes_too_long_is_given_up_and_names_no_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(making, "MOST_SECONDS", 0.001)
-    with pytest.raises(SettingError, match="smaller run") as caught:
+    monkeypatch.setattr(process, "MOST_SECONDS", 0.001)
+    with pytest.raises(SettingError, match="smaller one") as caught:
         made(letter())
     assert caught.value.__suppress_context__
 

@@ -6,6 +6,7 @@ of the program that typst runs. docs/letters.md says how to print and fold them.
 """
 
 from runbooks.confirmations.letters.contents import Envelope, Letter, Sender
-from runbooks.confirmations.letters.making import SettingError, make_envelope_list, make_letters
+from runbooks.confirmations.letters.making import make_envelope_list, make_letters
+from runbooks.typesetting import SettingError
 
 __all__ = ["Envelope", "Letter", "Sender", "SettingError", "make_envelope_list", "make_letters"]

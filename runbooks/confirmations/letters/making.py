@@ -1,9 +1,6 @@
 """From letters to PDF, by typst in a process of its own."""
 
 import io
-import json
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,18 +10,13 @@ import segno
 
 from runbooks.confirmations.letters import wording
 from runbooks.confirmations.letters.contents import Envelope, Language, Letter, Sender
-from runbooks.confirmations.letters.printable import FONTS, printable
+from runbooks.typesetting import printable, set_pdf
 
 FOLDER: Final = Path(__file__).parent
 # The window holds five lines of forty characters.
 NAME_MAX, OFFICE_MAX, DEPARTMENT_MAX = 76, 76, 38
 ACCOUNT_MAX, SENTENCE_MAX = 320, 400
 STAFF_LANGUAGE: Final[Language] = "en-gb"
-MOST_SECONDS: Final = 300
-
-
-class SettingError(Exception):
-    """No file was made, and why."""
 
 
 def make_letters(
@@ -120,23 +112,4 @@ def _qr(address: str) -> str:
 
 
 def _pdf(template: str, content: Mapping[str, Any], made_at: datetime) -> bytes:
-    """Set by typst, which reads nothing but this folder; `content` comes to it as one string of JSON."""
-    request = {
-        "template": str(FOLDER / template),
-        "root": str(FOLDER),
-        "fonts": str(FONTS),
-        "content": content,
-        "timestamp": int(made_at.timestamp()),
-    }
-    command = [sys.executable, "-I", str(FOLDER / "setting.py")]
-    try:
-        done = subprocess.run(  # noqa: S603  # every word of the command is our own
-            command, input=json.dumps(request).encode(), capture_output=True, timeout=MOST_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        # Without its cause, which holds what was set.
-        raise SettingError(f"The file was not ready after {MOST_SECONDS} seconds. Make a smaller run.") from None
-    if done.returncode:
-        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise SettingError(f"The file could not be made: {last or f'ended by signal {-done.returncode}'}.")
-    return done.stdout
+    return set_pdf(FOLDER / template, content, made_at=made_at)

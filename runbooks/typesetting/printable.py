@@ -1,17 +1,20 @@
 """Which characters can be printed. PDF/A has no place for one that no font shows, and one such name would stop a run.
 
-Directories hold emoji, scripts the letters' font lacks, and marks that turn the direction of writing. What cannot be
-printed is left out of a line; a name of which nothing is left gives way to the account name.
+Directories hold emoji, scripts the fonts lack, and marks that turn the direction of writing. What cannot be printed is
+left out of an address; a report, which is to leave nothing out, says its number instead.
 """
 
 import struct
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
 FONTS: Final = Path(__file__).parent / "fonts"
+# As many characters that no font shows are written by their numbers in a row.
+NUMBERED: Final = 8
 FULL_UNICODE: Final = (3, 10)  # platform and encoding of the table that knows every plane
 
 
@@ -21,6 +24,31 @@ def printable(text: str, *, most: int) -> str:
     shown = "".join(mark for mark in composed if ord(mark) in _shown() and not _is_control(mark))
     line = " ".join(shown.split())
     return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
+
+
+def written_out(text: str, *, most: int) -> str:
+    """The text with its lines, at most `most` characters of it; [U+05D3] where no font shows the character.
+
+    Of a row of such characters the first few are written, then how many follow.
+    """
+    cut = text if len(text) <= most else f"{text[: most - 1]}…"
+    lines = (" ".join(line.split()) for line in unicodedata.normalize("NFC", cut).splitlines())
+    return "\n".join(_numbered(line) for line in lines if line)
+
+
+def _numbered(line: str) -> str:
+    if line.isascii() and line.isprintable():
+        return line
+    parts = []
+    for is_shown, run in groupby(line, lambda mark: ord(mark) in _shown() and not _is_control(mark)):
+        marks = list(run)
+        if is_shown:
+            parts.append("".join(marks))
+            continue
+        parts += [f"[U+{ord(mark):04X}]" for mark in marks[:NUMBERED]]
+        if len(marks) > NUMBERED:
+            parts.append(f"[and {len(marks) - NUMBERED} more]")
+    return "".join(parts)
 
 
 def _is_control(mark: str) -> bool:
