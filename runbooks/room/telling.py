@@ -14,6 +14,7 @@ from runbooks.affected_accounts.transitions import GROUPS
 from runbooks.affected_accounts.views.table import CHANNEL_ICONS
 from runbooks.presentation import clock
 from runbooks.room.queries.account_story import Place, Story, Thing
+from runbooks.timeline.lines import TAKEN_OUT
 from runbooks.timeline.marks import mark_of
 from runbooks.timeline.models import TimelineEvent
 
@@ -164,7 +165,7 @@ def _entry(entry: TimelineEvent, when: str, corrected: Mapping[int, int]) -> Tol
         when,
         icon,
         tone,
-        entry.summary,
+        entry.summary or TAKEN_OUT,
         lines,
         entry.actor,
         sequence=entry.sequence,

@@ -18,6 +18,8 @@ from runbooks.timeline.queries import Row
 # From here on it matters that something was written down later than it happened.
 RECORDED_LATE = timedelta(minutes=10)
 KIND_LABELS = {"entry.corrected": "Correction", "entry.pinned": "Pinned", "entry.unpinned": "Unpinned"}
+# What is said of an entry whose content was erased: by itself none is empty.
+TAKEN_OUT = "Content taken out"
 ROUGHLY: dict[str, str] = {Precision.HOUR: "to the hour", Precision.DAY: "day only"}
 
 
@@ -134,4 +136,4 @@ def _until(row: Row, zone: ZoneInfo) -> str:
 
 def _folded(row: Row, count: int) -> str:
     many = plural(count, "automated entry", "automated entries") if row.is_automated else f"{number(count)} entries"
-    return f"{many}, #{row.sequence} to #{row.burst_last}: {row.summary}"
+    return f"{many}, #{row.sequence} to #{row.burst_last}: {row.summary or TAKEN_OUT}"

@@ -10,7 +10,7 @@ from functools import lru_cache
 from django.templatetags.static import static
 from django.utils.safestring import SafeString, mark_safe
 
-from runbooks.timeline.lines import Line
+from runbooks.timeline.lines import TAKEN_OUT, Line
 
 WRITTEN = ("summary", "by", "label", "kind", "step", "corrected_to")
 ENTRY = (
@@ -26,6 +26,8 @@ CORRECTED = (
     '<p>%s<del>%s</del></p><p class="fix">Corrected by <a href="%s%d/">#%d</a> at %s: %s '
     '<span class="muted">The first text is kept.</span></p>'
 )
+GONE = f'<p>%s<span class="muted">{TAKEN_OUT}</span></p>'
+GONE_BY = '<p class="fix">By <a href="%s%d/">#%d</a> at %s.</p>'
 KEY_MAX = 90
 KEY_EVENT = '<li><span class="muted tiny">%s</span><a href="%s%d/">%s</a></li>'
 RECORDED = '<span class="rec"><span class="vh">Event time. </span>recorded %s<br>%s later</span>'
@@ -59,6 +61,7 @@ def entry_html(line: Line, base: str) -> SafeString:
 def key_event_html(sequence: int, time: str, summary: str, base: str) -> SafeString:
     """A line of the key events, which says how the entry begins; `base` is the address of the incident's timeline."""
     said = summary if len(summary) <= KEY_MAX else f"{summary[: KEY_MAX - 3].rsplit(' ', 1)[0]} ..."
+    said = said or TAKEN_OUT
     return mark_safe(KEY_EVENT % (time, base, sequence, html.escape(said)))
 
 
@@ -78,13 +81,17 @@ def _beside(line: Line) -> str:
 def _body(line: Line, said: dict[str, str], base: str) -> str:
     pin = _icon("pin", " pin") + " " if line.is_pinned else ""
     text = f"<p>{pin}{said['summary']}</p>"
-    if line.corrected_by is not None:
-        by = line.corrected_by
-        text = CORRECTED % (pin, said["summary"], base, by, by, line.corrected_at, said["corrected_to"])
+    by = line.corrected_by
+    if not line.summary:
+        text = GONE % pin + ("" if by is None else GONE_BY % (base, by, by, line.corrected_at))
+    elif by is not None:
+        after = said["corrected_to"] or TAKEN_OUT
+        text = CORRECTED % (pin, said["summary"], base, by, by, line.corrected_at, after)
     step = f'<a href="{base}?step={said["step"]}">Step {said["step"]}</a>' if said["step"] else ""
     corrects = ""
     if line.corrects is not None:
-        corrects = f'<span>Corrects <a href="{base}{line.corrects}/">#{line.corrects}</a></span>'
+        verb = "Takes out" if line.kind == "entry.redacted" else "Corrects"
+        corrects = f'<span>{verb} <a href="{base}{line.corrects}/">#{line.corrects}</a></span>'
     return text + META % (base, said["kind"], said["label"], said["by"], step, corrects)
 
 

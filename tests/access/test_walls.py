@@ -22,6 +22,8 @@ ClientOf = Callable[[User], Client]
 # and the pages on which holders confirm with a code (tests/confirmations).
 OPEN = {"healthz", "account_login", "account_logout", "connector_answers", "signers"}
 OPEN |= {name for name in NAMES if name.startswith("holder_")}
+# An auditor may have the chain verified: the request itself writes nothing.
+ASKED_OF_A_WORKER = {"seal_verify"}
 
 
 def arguments(pattern: URLPattern, incident: Incident) -> dict[str, Any]:
@@ -91,7 +93,7 @@ def test_an_auditor_changes_nothing_anywhere(name: str, room: Incident, auditor:
     address = reverse(name, kwargs=arguments(BY_NAME[name], room))
     before = TimelineEvent.objects.count()
     response = client_of(auditor).post(address, {"reason": "x", "status": "contained", "summary": "x", "lane": "note"})
-    assert response.status_code in {400, 403, 404, 405, 409}
+    assert response.status_code in {400, 403, 404, 405, 409} or name in ASKED_OF_A_WORKER
     assert TimelineEvent.objects.count() == before
 
 

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from runbooks.incidents.models import Incident
 from runbooks.presentation import clock
+from runbooks.timeline.lines import TAKEN_OUT
 from runbooks.timeline.marks import mark_of
 from runbooks.timeline.models import TimelineEvent
 
@@ -66,6 +67,7 @@ def feed(incident: Incident, entries: Sequence[Entry], now: datetime) -> list[Fe
 def _line(entry: Entry, address: str, zone: ZoneInfo, now: datetime) -> FeedLine:
     sequence, occurred_at, recorded_at, kind, lane, summary, actor, is_automated = entry
     icon, tone = mark_of(kind, lane)
+    summary = summary or TAKEN_OUT
     return FeedLine(
         address=f"{address}{sequence}/",
         iso=occurred_at.astimezone(zone).isoformat(timespec="minutes"),
