@@ -11,9 +11,12 @@ from django.utils import timezone
 
 from runbooks.access.models import User
 from runbooks.affected_accounts.models import AffectedAccount
+from runbooks.confirmations.letters import SettingError
 from runbooks.confirmations.models import Code, LetterRun, TextOrder
 from runbooks.directory.models import Account
 from runbooks.incidents.models import Incident
+from runbooks.timeline.models import TimelineEvent
+from runbooks.timeline.verify import verify_chain
 from tests.confirmations.conftest import Texts
 from tests.confirmations.holders import days_ago, make_holder
 from tests.confirmations.letters import read, words
@@ -322,3 +325,25 @@ def test_the_buttons_are_there_for_whoever_may(
         for where in (reverse("accounts", args=[incident.reference]),
                       reverse("account_detail", args=[incident.reference, row.pk])):  # fmt: skip
             assert ("Send codes" in client_of(who).get(where).text) is has
+
+
+def test_letters_that_could_not_be_made_leave_no_code_and_are_printed_again(
+    incident: Incident, desk: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> bytes:
+        raise SettingError("The file could not be made: ended by signal 9.")
+
+    row = make_holder(incident)
+    client, there = client_of(desk), address(incident, row)
+    given = {"do": "letters", **chosen({row: "letter"})}
+    with monkeypatch.context() as broken:
+        broken.setattr("runbooks.confirmations.operations.printing.make_letters", fail)
+        response = client.post(there, {**given, "seen": seen(client, there)})
+    assert response.status_code == 409
+    assert "ended by signal 9" in response.text
+    assert "Print them again" in response.text
+    assert not Code.objects.filter(superseded_at=None).exists()
+    assert TimelineEvent.objects.filter(incident=incident, kind="letters.failed").count() == 1
+    assert verify_chain(incident.pk).broken_at is None
+    again = client.post(there, {**given, "seen": seen(client, there)})
+    assert again["Content-Type"] == "application/pdf"

@@ -13,7 +13,7 @@ from runbooks.access.permissions import Actor, require
 from runbooks.affected_accounts.models import ContactAttempt
 from runbooks.affected_accounts.operations import Attempt, log_contact
 from runbooks.confirmations.codes import shown
-from runbooks.confirmations.letters import Envelope, Letter, make_envelope_list, make_letters
+from runbooks.confirmations.letters import Envelope, Letter, SettingError, make_envelope_list, make_letters
 from runbooks.confirmations.letters.contents import Language
 from runbooks.confirmations.letters.wording import texts
 from runbooks.confirmations.models import Code, LetterRun
@@ -22,7 +22,7 @@ from runbooks.confirmations.queries.planning import DIRECTORY, Plan, plan_codes
 from runbooks.confirmations.sender import sender_of
 from runbooks.errors import DomainError, NotFoundError
 from runbooks.incidents.models import Incident
-from runbooks.incidents.operations import lock_running
+from runbooks.incidents.operations import lock, lock_running
 from runbooks.presentation import number, plural
 from runbooks.timeline.models import Lane
 from runbooks.timeline.operations import Entry, record
@@ -67,7 +67,12 @@ def print_letters(
     incident. Raises CannotPrintError.
     """
     ready = _issue(incident_id, affected_ids, fresh_ids, language, actor, at)
-    return Printed(ready.run, _pdf(ready, at))
+    try:
+        pdf = _pdf(ready, at)
+    except SettingError as error:
+        _take_back(ready, str(error), actor, at)
+        raise CannotPrintError(f"{error} The codes of this run are nobody’s. Print them again.") from error
+    return Printed(ready.run, pdf)
 
 
 @transaction.atomic
@@ -107,6 +112,17 @@ def _issue(
     details = {"run": run.number, "letters": len(plans)}
     record(incident, Entry("letters.printed", said, Lane.CONTACT, details), actor=actor, at=at)
     return _Ready(incident, run, plans, {one.affected_id: one for one in issued})
+
+
+@transaction.atomic
+def _take_back(ready: _Ready, reason: str, actor: Actor, at: datetime) -> None:
+    """No letter came of the run, so nobody has its codes; the timeline says so after it said that they were printed."""
+    incident = lock(ready.incident.pk)
+    codes = Code.objects.filter(pk__in=[one.code_id for one in ready.issued.values()], superseded_at__isnull=True)
+    codes.update(superseded_at=at)
+    said = f"No letters came of run {number(ready.run.number)}: {reason}"
+    details = {"run": ready.run.number, "letters": ready.run.letters, "reason": reason}
+    record(incident, Entry("letters.failed", said, Lane.CONTACT, details), actor=actor, at=at)
 
 
 def _plans(incident: Incident, affected_ids: Sequence[int], fresh_ids: Sequence[int], at: datetime) -> list[Plan]:
