@@ -44,6 +44,10 @@ class Held:
     sign: Callable[[bytes], str] = field(repr=False)
 
 
+def is_from_environment() -> bool:
+    return bool(getattr(settings, "SIGNING_KEY", ""))
+
+
 def key_file() -> Path | None:
     named = str(getattr(settings, "SIGNING_KEY_FILE", ""))
     return Path(named) if named else None
@@ -128,7 +132,7 @@ def create_key(*, path: Path | None, by: str, at: datetime) -> tuple[SigningKey,
     Raises CannotMakeKeyError, and NoKeyError for a key at hand that cannot be used.
     """
     path = path or key_file()
-    if getattr(settings, "SIGNING_KEY", "") or (path is not None and path == key_file() and path.exists()):
+    if is_from_environment() or (path is not None and path == key_file() and path.exists()):
         public = _public(private_part())
         if SigningKey.objects.filter(fingerprint=signing.fingerprint(public)).exists():
             raise CannotMakeKeyError("There is a signing key already. To replace it: manage.py signing_key rotate.")
@@ -152,7 +156,7 @@ def rotate_key(*, by: str, at: datetime) -> tuple[SigningKey, SigningKey, Path]:
     so that no signature is by a key nobody knows. Raises CannotMakeKeyError, NoKeyError.
     """
     path = key_file()
-    if getattr(settings, "SIGNING_KEY", "") or path is None:
+    if is_from_environment() or path is None:
         raise CannotMakeKeyError(
             "The key does not come from SIGNING_KEY_FILE, so it cannot be exchanged here. Make one by "
             f"{CREATE} --file /path, set it, start the portal again, then: manage.py signing_key retire FINGERPRINT."
@@ -209,14 +213,14 @@ def check_key(app_configs: Sequence[Any] | None, **options: Any) -> list[CheckMe
         said = f"Nothing is sealed by a signature. {error.what}"
         return [(Warning if _is_set() else Info)(said, hint=error.mend, id="runbooks.W001")]
     path = key_file()
-    if not getattr(settings, "SIGNING_KEY", "") and path is not None and _is_open(path):
+    if not is_from_environment() and path is not None and _is_open(path):
         hint = f"chmod 600 {path}, and rotate the key if somebody may have read it."
         return [Warning("Others than the portal's user can read the signing key.", hint=hint, id="runbooks.W002")]
     return []
 
 
 def _is_set() -> bool:
-    return bool(getattr(settings, "SIGNING_KEY", "")) or key_file() is not None
+    return is_from_environment() or key_file() is not None
 
 
 def _is_open(path: Path) -> bool:

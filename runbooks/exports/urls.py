@@ -2,10 +2,25 @@
 
 from django.urls import path
 
-from runbooks.exports.views import signers
+from runbooks.exports.views import redactions, seal, signers, witnesses
 
-ROOM = "incidents/<str:reference>/"
+SEAL = "incidents/<str:reference>/seal/"
+REDACTIONS = "incidents/<str:reference>/redactions/"
+ENTRY = f"{REDACTIONS}<int:sequence>/"
 
 urlpatterns = [
     path(".well-known/ir-portal-signers", signers.page, name="signers"),
+    path(SEAL, seal.page, name="seal"),
+    path(f"{SEAL}verify/", seal.verify, name="seal_verify"),
+    path(f"{SEAL}progress/", seal.progress, name="seal_progress"),
+    path(REDACTIONS, redactions.page, name="redactions"),
+    path(ENTRY, redactions.one, name="redaction"),
+    path(f"{ENTRY}ask/", redactions.ask, name="redaction_ask"),
+    path(f"{ENTRY}approve/", redactions.approve, name="redaction_approve"),
+    path(f"{ENTRY}refuse/", redactions.refuse, name="redaction_refuse"),
+    path(f"{ENTRY}withdraw/", redactions.withdraw, name="redaction_withdraw"),
+    path("witnesses/", witnesses.page, name="witnesses"),
+    path("witnesses/add/", witnesses.add, name="witness_add"),
+    path("witnesses/<int:witness_id>/end/", witnesses.end, name="witness_end"),
+    path("witnesses/<int:witness_id>/try-again/", witnesses.try_again, name="witness_try_again"),
 ]

@@ -85,3 +85,7 @@ def redactions_of(incident_id: UUID, *, before: int | None = None) -> list[Redac
 def requests_for(event: TimelineEvent) -> list[Redaction]:
     """All requests there were for this entry, the newest first."""
     return list(Redaction.objects.filter(event=event).select_related("requester", "decider").order_by("-pk")[:SHOWN])
+
+
+def newest_request(event: TimelineEvent) -> Redaction | None:
+    return Redaction.objects.filter(event=event).select_related("requester", "decider").order_by("-pk").first()
