@@ -257,3 +257,14 @@ def test_a_number_without_words_can_be_dialled_from_the_page(
 def test_the_next_such_time_also_when_the_clocks_change(now: str, asked: tuple[int, int], found: str) -> None:
     at = datetime.fromisoformat(f"{now}+00:00")
     assert next_such(*asked, ZoneInfo("Europe/London"), at) == datetime.fromisoformat(f"{found}+00:00")
+
+
+def test_whoever_rings_is_given_no_reference_to_pass_as_the_desk_with(
+    incident: Incident, desk: User, client_of: ClientOf
+) -> None:
+    row, client = make_holder(incident), client_of(desk)
+    warning = "Not to whoever rang"
+    take(client, incident, account=row.pk, rang="1")
+    call = DeskCall.objects.get()
+    assert warning in client.get(there("desk_call", incident, call.pk), {"rang": "1"}).text
+    assert warning not in client.get(there("desk_call", incident, call.pk)).text

@@ -249,3 +249,13 @@ def test_the_call_page_asks_for_both(client: Client) -> None:
     assert response.status_code == 400
     assert response.text.count("Enter the reference that the caller gave you") == 2
     assert response.text.count("Enter your account name") == 2
+
+
+def test_a_browser_that_keeps_no_cookies_is_told_so_in_both_languages() -> None:
+    row, code = make_coded()
+    strict = Client(enforce_csrf_checks=True)
+    refused = strict.post("/cadarnhau/", {"account": row.login, "code": code})
+    assert refused.status_code == 403
+    assert "This form is too old" in refused.text
+    assert "Mae’r ffurflen hon yn rhy hen" in refused.text
+    assert code not in refused.text
