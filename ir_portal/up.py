@@ -67,6 +67,7 @@ def up(port: int) -> None:
         supervisor = Supervisor(folder("logs"), _say, in_use)
         try:
             _prepare()
+            _settle_signing_key()
             for part in parts(port):
                 supervisor.start(part)
             _greet(port)
@@ -106,6 +107,18 @@ def _prepare() -> None:
     if row is not None and not row[0]:
         _say("Loading the demonstration incident, once")
         _manage("demo")
+
+
+def _settle_signing_key() -> None:
+    """Where no other is named, a key of the demonstration's own to sign checkpoints with, beside its data."""
+    if "SIGNING_KEY" in os.environ or "SIGNING_KEY_FILE" in os.environ:
+        return
+    path = run_dir() / "signing-key"
+    os.environ["SIGNING_KEY_FILE"] = str(path)
+    with psycopg.connect(database_url(), autocommit=True) as connection:
+        row = connection.execute("SELECT EXISTS (SELECT FROM runbooks_signingkey)").fetchone()
+    if row is not None and not row[0]:
+        _manage("signing_key", "create", "--file", str(path))
 
 
 def _schema(connection: psycopg.Connection) -> str:

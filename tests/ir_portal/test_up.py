@@ -11,12 +11,15 @@ from urllib.request import urlopen
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 from django.db import connection, transaction
 
 from ir_portal import up
 from ir_portal.engines.state import port_is_free
 from ir_portal.environment import gateway, networks
 from ir_portal.supervisor import PartError, Supervisor
+from runbooks.exports.models import SigningKey
+from runbooks.exports.signing import fingerprint, public_line
 from tests.factories import make_incident
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -93,6 +96,27 @@ def test_the_demonstration_is_loaded_into_an_empty_portal_only(portal: Path, mon
         make_incident()
     up._prepare()
     assert commands == []
+
+
+def test_the_demonstration_signs_with_a_key_of_its_own(portal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SIGNING_KEY", "SIGNING_KEY_FILE"):
+        # Set by the code itself: set here first, so that it is taken back afterwards.
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(up, "_manage", lambda *arguments: call_command(*arguments))
+    up._settle_signing_key()
+    path = portal / "signing-key"
+    assert os.environ["SIGNING_KEY_FILE"] == str(path)
+    assert SigningKey.objects.get().fingerprint == fingerprint(public_line(path.read_text()))
+
+    monkeypatch.delenv("SIGNING_KEY_FILE")
+    before = path.read_text()
+    up._settle_signing_key()
+    assert path.read_text() == before
+
+    monkeypatch.setenv("SIGNING_KEY_FILE", "/somewhere/else")
+    up._settle_signing_key()
+    assert os.environ["SIGNING_KEY_FILE"] == "/somewhere/else"
 
 
 def test_a_command_that_fails_is_named_with_its_reason_and_log(portal: Path) -> None:
