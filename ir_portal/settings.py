@@ -99,7 +99,7 @@ STATIC_ROOT = BASE_DIR / "static"
 WHITENOISE_USE_FINDERS = True
 MEDIA_ROOT = RUN_DIR / "media"
 FILE_UPLOAD_PERMISSIONS = 0o600
-ATTACHMENT_MAX_BYTES = environment.integer("ATTACHMENT_MAX_MB", 100) * 1024 * 1024
+ATTACHMENT_MAX_BYTES = environment.integer("ATTACHMENT_MAX_MB", 100) * 1_000_000
 # Media types, by content, that nobody attaches as they are: docs/evidence.md.
 ATTACHMENT_REFUSED = environment.words(
     "ATTACHMENT_REFUSED",

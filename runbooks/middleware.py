@@ -17,6 +17,8 @@ from runbooks.errors import DomainError, NotFoundError
 # Systems that answer by call-back prove who they are by the body itself.
 ANSWERS = re.compile(r"/connectors/[^/]+/answers/")
 NOTHING_SHOWN = frozenset({401, 403, 404, 405})
+# The live feed says a number, a style sheet nothing.
+WORDLESS = ("text/event-stream", "text/css")
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
@@ -106,12 +108,12 @@ class ReadingLogMiddleware:
 
 
 def _is_shown(request: HttpRequest, response: HttpResponse) -> bool:
-    """Whether the answer holds something to read that was not noted already. The live feed says only a number."""
+    """Whether the answer holds something to read that was not noted already."""
     if request.method == "HEAD" or getattr(request, "is_reading_noted", False):
         return False
     status = response.status_code
-    is_feed = response.headers.get("Content-Type", "").startswith("text/event-stream")
-    return not is_feed and (status < 300 or (400 <= status < 500 and status not in NOTHING_SHOWN))
+    is_words = not response.headers.get("Content-Type", "").startswith(WORDLESS)
+    return is_words and (status < 300 or (400 <= status < 500 and status not in NOTHING_SHOWN))
 
 
 def _way_back(request: HttpRequest) -> str:

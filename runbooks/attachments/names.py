@@ -37,9 +37,9 @@ def _shortened(name: str) -> str:
 
 
 def size_in_words(size: int) -> str:
-    """812 bytes, 12 kB, 3.4 MB"""
+    """812 bytes, 12 kB, 3.4 MB, 100 MB"""
     if size < 1000:
         return f"{size} bytes" if size != 1 else "1 byte"
     if size < 1_000_000:
         return f"{size / 1000:.0f} kB"
-    return f"{size / 1_000_000:.1f} MB"
+    return f"{size / 1_000_000:.1f}".removesuffix(".0") + " MB"

@@ -78,6 +78,7 @@ def test_what_shows_nothing_is_no_reading(
     client.head(reverse("timeline", args=[incident.reference]))
     client.get(reverse("timeline", args=[elsewhere.reference]))
     client.get("/nowhere/")
+    client.get(reverse("timeline_print_style", args=[incident.reference]))
     client.get(reverse("directory"))
     client.post(reverse("timeline_add", args=[incident.reference]), {"summary": "x"})
     assert not AccessRecord.objects.exists()

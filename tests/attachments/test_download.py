@@ -1,18 +1,22 @@
 """Taking a file away: as bytes and nothing else, and written down before the first of them."""
 
+import asyncio
 import base64
 import hashlib
+import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
 from django.db import connection
-from django.test import Client
+from django.http import StreamingHttpResponse
+from django.test import AsyncRequestFactory, Client
 from django.urls import reverse
 
 from runbooks.access.models import AccessRecord, User
 from runbooks.attachments.models import Attachment, CustodyEvent
+from runbooks.attachments.sending import CHUNK, download
 from runbooks.incidents.models import Incident
 from tests.attachments.conftest import Attach
 from tests.factories import make_incident
@@ -72,9 +76,7 @@ def test_each_reading_is_in_the_custody_and_in_the_access_log(
     assert list(rows) == [row, row]
 
 
-def test_it_is_written_down_before_the_first_byte(
-    attach: Attach, responder: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_written_down_before_the_first_byte(attach: Attach, responder: User, client_of: ClientOf) -> None:
     file = attach()
     client = client_of(responder)
     with connection.cursor() as cursor:
@@ -130,3 +132,23 @@ def test_the_download_can_only_be_fetched(attach: Attach, responder: User, clien
     file = attach()
     assert client_of(responder).post(address(file)).status_code == 405
     assert read_events(file) == []
+
+
+def test_an_asynchronous_server_is_given_it_part_by_part_as_well(attach: Attach) -> None:
+    content = os.urandom(700_000)
+    stored = attach(content, "a.bin").stored
+    request = AsyncRequestFactory().get("/")
+    response = download(request, stored.name, "a.bin", stored.sha256)
+
+    async def parts() -> list[bytes]:
+        return [part async for part in response]
+
+    assert isinstance(response, StreamingHttpResponse)
+    assert response.is_async
+    found = asyncio.run(parts())
+    assert b"".join(found) == content
+    assert max(len(part) for part in found) == CHUNK
+    assert response["Content-Length"] == "700000"
+    assert response["Content-Disposition"] == 'attachment; filename="a.bin"'
+    assert response["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    response.close()

@@ -46,7 +46,8 @@ def test_no_file_name_at_all_leaves_a_folder_or_a_control_mark(name: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("size", "words"), [(1, "1 byte"), (812, "812 bytes"), (12_345, "12 kB"), (3_400_000, "3.4 MB")]
+    ("size", "words"),
+    [(1, "1 byte"), (812, "812 bytes"), (12_345, "12 kB"), (3_400_000, "3.4 MB"), (100_000_000, "100 MB")],
 )
 def test_sizes_are_said_in_words(size: int, words: str) -> None:
     assert size_in_words(size) == words

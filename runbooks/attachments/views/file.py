@@ -26,7 +26,7 @@ from runbooks.presentation import clock, full_clock
 from runbooks.timeline.operations import now
 
 Did = CustodyEvent.Kind
-MARKS = {Did.ADDED: "clip", Did.READ: "down", Did.EXPORTED: "export", Did.HELD: "lock", Did.RELEASED: "unlock"}
+MARKS = {Did.ADDED: "clip", Did.READ: "export", Did.EXPORTED: "copy", Did.HELD: "lock", Did.RELEASED: "unlock"}
 Operate = Callable[..., Attachment]
 
 
@@ -47,7 +47,7 @@ def download(request: PortalRequest, reference: str, file_number: int) -> HttpRe
     stored = attachment.stored
     if request.method == "HEAD":
         return without_bytes(attachment.name, stored.size, stored.sha256)
-    response = download_of(stored.name, attachment.name, stored.sha256)
+    response = download_of(request, stored.name, attachment.name, stored.sha256)
     operations.note_download(incident_id=incident.pk, attachment_id=attachment.pk, reader=reader_of(request), at=now())
     request.is_reading_noted = True
     return response
