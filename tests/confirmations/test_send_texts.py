@@ -174,6 +174,14 @@ def test_who_may_no_longer_issue_codes_sends_none(incident: Incident, desk: User
     assert texts.sent == []
 
 
+def test_nothing_is_sent_for_somebody_who_was_shut_out_since(incident: Incident, desk: User, texts: Texts) -> None:
+    order(incident, desk, make_holder(incident))
+    User.objects.filter(pk=desk.pk).update(is_active=False)
+    assert send_texts(clock=timezone.now) == 0
+    assert "no longer active" in TextOrder.objects.get().reason
+    assert not Code.objects.exists()
+
+
 def test_nothing_is_sent_in_an_incident_that_is_over(incident: Incident, desk: User, texts: Texts) -> None:
     order(incident, desk, make_holder(incident))
     Incident.objects.update(status=Incident.Status.CLOSED)

@@ -22,11 +22,10 @@ def take_back(incident: Incident, row: AffectedAccount, source: str, at: datetim
     """
     waiting = Confirmation.objects.filter(affected_account=row, truth=Truth.PENDING)
     waiting.update(truth=Truth.NOT_ASKED, check_at=None)
-    if row.holder_confirmed_at is None:
-        return
     reason = f"The holder says it was not them, or is not sure. {source}"
-    finding = Finding(FactKind.HOLDER_CONFIRMED, at, reason[:200], holds=False)
-    record_fact(incident_id=incident.pk, account_ids=[row.pk], finding=finding, actor=PORTAL, at=at)
+    if row.holder_confirmed_at is not None:
+        finding = Finding(FactKind.HOLDER_CONFIRMED, at, reason[:200], holds=False)
+        record_fact(incident_id=incident.pk, account_ids=[row.pk], finding=finding, actor=PORTAL, at=at)
     state = row.state
     for before, after in BACK:
         if state == before:

@@ -113,6 +113,8 @@ def actor_of(order: TextOrder) -> Actor:
 def _issue_wanted(orders: Sequence[TextOrder], actor: Actor, at: datetime) -> tuple[dict[int, Issued], dict[int, str]]:
     """As `_issue`, but for holders who need none any more: a new code would end the one that they were given since."""
     lock(orders[0].incident_id)
+    if orders[0].orderer is not None and not orders[0].orderer.is_active:
+        return {}, dict.fromkeys([order.pk for order in orders], f"{orders[0].ordered_by} is no longer active here.")
     refused = _overtaken(orders)
     wanted = [order for order in orders if order.pk not in refused]
     issued, without = _issue(wanted, actor, at) if wanted else ({}, {})
