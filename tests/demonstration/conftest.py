@@ -17,7 +17,7 @@ from runbooks.timeline.models import TimelineEvent
 
 SEED, SMALL = 2017, 300
 # Drawn by chance whenever the story is played, and the clock on the wall when somebody is called back.
-DIFFERS = re.compile(r"receipt [0-9A-Z]{5}-[0-9A-Z]{5}|Call back [^.]+\.")
+DIFFERS = re.compile(r"[Rr]eceipt [0-9A-Z]{5}-[0-9A-Z]{5}|Call back [^.]+\.")
 NOW = datetime(2026, 11, 20, 11, 42, 7, tzinfo=UTC)
 
 
