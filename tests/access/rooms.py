@@ -19,6 +19,7 @@ from runbooks.containment.models import Evidence, Step
 from runbooks.containment.operations import NewEvidence, add_evidence
 from runbooks.directory.models import DirectoryImport
 from runbooks.directory.operations import stage_import
+from runbooks.exports.models import Witness
 from runbooks.incidents.models import Incident, IncidentRole
 from runbooks.notifications.models import Notification
 from runbooks.timeline.models import TimelineEvent
@@ -46,6 +47,7 @@ class Room:
     directory_import: DirectoryImport
     action: Action
     call: DeskCall
+    witness: Witness
 
     def things(self) -> dict[str, Any]:
         """{argument of an address: this room's value for it}"""
@@ -64,6 +66,7 @@ class Room:
             "file_number": self.incident.attachments.get(stored__sha256=self.file.sha256).number,
             "call_id": self.call.pk,
             "user_id": self.role.user_id,
+            "witness_id": self.witness.pk,
         }
 
     def address(self, name: str, **other: Any) -> str:
@@ -116,6 +119,9 @@ def make_room(*members: User, lead: User | None = None, mark: str = "", **change
             taken_at=at,
             held_until=at + timedelta(minutes=20),
             note=f"Call {mark}",
+        ),
+        witness=Witness.objects.create(
+            name="A notary", channel="mail", address=f"{mark}@outside.example", added_by="a test", added_at=at
         ),
     )
 
