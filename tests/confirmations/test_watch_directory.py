@@ -10,6 +10,7 @@ from runbooks.affected_accounts.models import AffectedAccount, State
 from runbooks.confirmations.models import Code, Confirmation, DirectoryWatch
 from runbooks.confirmations.operations import watching
 from runbooks.confirmations.operations.watching import watch, watch_all
+from runbooks.confirmations.queries.calls import Urgency, queue_counts
 from runbooks.confirmations.queries.needs import holder_needs
 from runbooks.connectors.base import AccountState, ConnectorError, Fact, Reading
 from runbooks.incidents.models import Incident
@@ -176,3 +177,12 @@ def test_an_incident_that_is_over_is_left_alone(incident: Incident, asked: Direc
     Incident.objects.filter(pk=incident.pk).update(status=Incident.Status.CLOSED)
     assert watch_all(clock=timezone.now) == 0
     assert not asked.about
+
+
+def test_a_new_password_before_containment_is_the_work_of_ours(incident: Incident, asked: Directory) -> None:
+    at = timezone.now() - AN_HOUR
+    contained(incident, "ana", state=State.COMPROMISED, contained_at=None, password_changed_at=at)
+    asked.changed["ana"] = at
+    assert watch(incident_id=incident.pk, clock=timezone.now) == 0
+    assert holder_needs(incident.pk).unclaimed == 0
+    assert queue_counts(incident.pk, timezone.now(), 0).by_urgency.get(Urgency.UNCLAIMED, 0) == 0

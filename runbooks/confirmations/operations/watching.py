@@ -70,13 +70,10 @@ def _next(incident: Incident, after_id: int) -> list[AffectedAccount]:
 def _silent(incident: Incident) -> QuerySet[AffectedAccount]:
     """Who has to change the password, of whom neither a claim waits nor a new password is known."""
     claims = Confirmation.objects.filter(affected_account=OuterRef("pk"), truth=Confirmation.Truth.PENDING)
-    is_old = Q(password_changed_at__isnull=True) | (
-        Q(contained_at__isnull=True, password_changed_at__lt=incident.detected_at)
-        | Q(password_changed_at__lt=F("contained_at"))
-    )
-    return AffectedAccount.objects.filter(
-        ~Exists(claims), is_old, incident=incident, state__in=STILL_TO_REACH, holder_confirmed_at__isnull=True
-    )
+    is_old = Q(password_changed_at__isnull=True) | Q(password_changed_at__lt=F("contained_at"))
+    silent = AffectedAccount.objects.filter(incident=incident, state__in=STILL_TO_REACH)
+    # Until it is contained, a new password is the work of ours.
+    return silent.filter(~Exists(claims), is_old, contained_at__isnull=False, holder_confirmed_at__isnull=True)
 
 
 @transaction.atomic

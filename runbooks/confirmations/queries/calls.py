@@ -76,7 +76,8 @@ CROSS JOIN LATERAL (
         WHEN last.outcome = 'call_back' AND coalesce(reached.at <= last.ended_at, TRUE) THEN 2
         WHEN NOT account.state = ANY(%(to_reach)s) OR person.kind = ANY(%(nobodys)s) THEN NULL
         WHEN account.holder_confirmed_at IS NULL AND account.password_changed_at <= %(unheard)s
-            AND account.password_changed_at >= coalesce(account.contained_at, incident.detected_at)
+            -- Until it is contained, a new password is the work of ours.
+            AND account.password_changed_at >= account.contained_at
             AND coalesce(reached.at <= account.password_changed_at, TRUE)
             AND (last.outcome IS DISTINCT FROM 'refused' OR last.ended_at <= account.password_changed_at)
             AND NOT EXISTS (

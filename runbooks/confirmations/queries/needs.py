@@ -35,11 +35,11 @@ SELECT count(*) FILTER (WHERE answer = 'not_me'), count(*) FILTER (WHERE truth =
             SELECT FROM runbooks_textorder later
             WHERE later.affected_account_id = text.affected_account_id AND later.id > text.id)
 ), (
-    SELECT count(*) FROM runbooks_affectedaccount account JOIN runbooks_incident incident ON incident.id = incident_id
+    SELECT count(*) FROM runbooks_affectedaccount account
         JOIN runbooks_account person ON person.id = account.account_id
     WHERE incident_id = %(incident)s AND NOT person.kind = ANY(%(nobodys)s)
         AND account.state = ANY(%(to_reach)s) AND holder_confirmed_at IS NULL
-        AND password_changed_at BETWEEN coalesce(account.contained_at, detected_at) AND now() - %(moment)s
+        AND password_changed_at BETWEEN account.contained_at AND now() - %(moment)s
         AND NOT EXISTS (
             SELECT FROM runbooks_confirmation claim
             WHERE claim.affected_account_id = account.id AND claim.truth IN ('pending', 'agrees'))
