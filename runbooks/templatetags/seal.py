@@ -1,6 +1,6 @@
 """The seal on other slices' pages: the badge in the room's head, what waits on the overview, an entry's redaction."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from django import template
 from django.urls import reverse
@@ -18,6 +18,13 @@ from runbooks.timeline.models import TimelineEvent
 register = template.Library()
 
 
+class SealLines(NamedTuple):
+    """`urgent` stands above everything else."""
+
+    urgent: list[Need]
+    rest: list[Need]
+
+
 @register.inclusion_tag("exports/_badge.html")
 def chain_badge(incident: Incident) -> dict[str, Any]:
     """No query: what the last verification found stands on the incident."""
@@ -25,22 +32,24 @@ def chain_badge(incident: Incident) -> dict[str, Any]:
 
 
 @register.simple_tag(takes_context=True)
-def seal_needs(context: template.Context) -> list[Need]:
+def seal_needs(context: template.Context) -> SealLines:
     """What of the seal needs this person now; at most one query."""
     incident: Incident = context["incident"]
     found = needs(incident, context["actor"], context["now"])
-    lines = []
-    seal = reverse("seal", args=[incident.reference])
+    lines = SealLines([], [])
     if found.broken_at is not None:
         title = f"The timeline’s chain is broken at #{number(found.broken_at)}"
-        lines.append(Need("fail", "bad", title, seal, "Change nothing. Auditors and administrators were told.", "Look"))
+        address, meta = reverse("seal", args=[incident.reference]), "Auditors and administrators were told."
+        lines.urgent.append(Need("fail", "bad", title, address, meta, "Look"))
     if found.undelivered:
         title = f"{plural(found.undelivered, 'checkpoint')} reached no witness for an hour"
-        lines.append(Need("warn", "bad", title, reverse("witnesses"), "Nobody outside keeps them meanwhile.", "Mend"))
+        lines.rest.append(
+            Need("warn", "bad", title, reverse("witnesses"), "Nobody outside keeps them meanwhile.", "Mend")
+        )
     for sequence in found.redactions:
         address = reverse("redaction", args=[incident.reference, sequence])
         title = f"Take out the content of #{number(sequence)}: decide"
-        lines.append(Need("two", "wait", title, address, "Somebody asks for a second person.", "Decide"))
+        lines.rest.append(Need("two", "wait", title, address, "Somebody asks for a second person.", "Decide"))
     return lines
 
 

@@ -129,13 +129,13 @@ def test_who_asked_is_refused_on_the_page_as_well(entry: TimelineEvent, coordina
     assert TimelineEvent.objects.get(pk=entry.pk).summary == SECRET
 
 
-@pytest.mark.parametrize("password", ["", "wrong"])
+@pytest.mark.parametrize(("password", "status"), [("", 400), ("wrong", 403)])
 def test_a_wrong_password_decides_nothing_and_is_not_given_back(
-    password: str, entry: TimelineEvent, responder: User, coordinator: User, client_of: ClientOf
+    password: str, status: int, entry: TimelineEvent, responder: User, coordinator: User, client_of: ClientOf
 ) -> None:
     redaction = asked(entry, client_of(responder))
     refused = client_of(coordinator).post(address(entry, "approve"), decision(redaction, password=password))
-    assert refused.status_code == 403
+    assert refused.status_code == status
     assert "Agreed with the officer" in refused.text
     assert 'value="wrong"' not in refused.text
     assert TimelineEvent.objects.get(pk=entry.pk).summary == SECRET
@@ -184,3 +184,22 @@ def test_what_people_wrote_is_text(entry: TimelineEvent, responder: User, client
 
 def test_the_list_is_empty_until_somebody_asks(incident: Incident, auditor: User, client_of: ClientOf) -> None:
     assert "Nothing was taken out" in client_of(auditor).get(reverse("redactions", args=[incident.reference])).text
+
+
+@pytest.mark.parametrize("verb", ["ask", "approve", "refuse", "withdraw"])
+def test_a_page_that_a_refused_form_left_is_the_entrys_when_it_is_fetched_again(
+    verb: str, entry: TimelineEvent, coordinator: User, outsider: User, client_of: ClientOf
+) -> None:
+    assert client_of(coordinator).get(address(entry, verb))["Location"] == address(entry)
+    assert client_of(outsider).get(address(entry, verb)).status_code == 404
+
+
+def test_what_was_taken_out_is_corrected_with_words_of_its_own(
+    entry: TimelineEvent, responder: User, coordinator: User, client_of: ClientOf
+) -> None:
+    client = client_of(coordinator)
+    client.post(address(entry, "approve"), decision(asked(entry, client_of(responder))))
+    page = client.get(reverse("timeline_entry", args=[entry.incident.reference, entry.sequence])).text
+    assert "What you write stands in its place" in page
+    assert "Content of #1 taken out" not in page.split('<form class="stack" id="correct"')[1]
+    assert "notices of the same moment" not in client.get(address(entry)).text

@@ -15,7 +15,7 @@ from runbooks.access.models import User
 from runbooks.access.permissions import IN_INCIDENT, Actor, require
 from runbooks.errors import DomainError, NotFoundError
 from runbooks.exports.models import Redaction
-from runbooks.exports.queries.redactions import notices_of
+from runbooks.exports.queries.redactions import SILENCED, notices_of
 from runbooks.incidents.models import Incident
 from runbooks.incidents.operations import lock
 from runbooks.notifications.models import Notification
@@ -204,7 +204,7 @@ def _silence(event: TimelineEvent) -> int:
     notices = notices_of(event)
     for notice in notices:
         notice.subject, notice.body = f"Taken out with entry {event.sequence}", TAKEN_OUT.format(event.sequence)
-        notice.idempotency_key = f"redacted-{notice.pk.hex}"
+        notice.idempotency_key = f"{SILENCED}{notice.pk.hex}"
         if notice.status == Notification.Status.WAITING:
             notice.status, notice.reason = Notification.Status.REFUSED, "its words were taken out"
     Notification.objects.bulk_update(notices, ["subject", "body", "idempotency_key", "status", "reason"])

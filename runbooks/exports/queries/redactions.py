@@ -15,6 +15,8 @@ from runbooks.timeline.models import Lane, TimelineEvent
 
 PAGE = 50
 SHOWN = 20
+# How the keys of notices begin whose words were taken out.
+SILENCED = "redacted-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ def _key(notice: Notification, sequence: int) -> str:
 
 
 def _same_moment(event: TimelineEvent) -> QuerySet[Notification]:
-    return Notification.objects.filter(incident=event.incident_id, created_at=event.recorded_at)
+    notices = Notification.objects.filter(incident=event.incident_id, created_at=event.recorded_at)
+    return notices.exclude(idempotency_key__startswith=SILENCED)
 
 
 def _repeats(event: TimelineEvent) -> list[TimelineEvent]:

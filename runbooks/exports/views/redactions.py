@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from runbooks.access.confirming import NotConfirmedError, TooManyTriesError, confirm
 from runbooks.access.http import PortalRequest, actor_of
@@ -26,6 +26,8 @@ from runbooks.timeline import queries
 from runbooks.timeline.lines import label_of
 from runbooks.timeline.operations import now
 
+# Pages fetch themselves when the timeline moves on, also one that a refused form left at its own address.
+may_be_fetched = require_http_methods(["GET", "HEAD", "POST"])
 STATUS_MARKS = {
     Redaction.Status.REQUESTED: ("two", "wait"),
     Redaction.Status.APPROVED: ("ban", "held"),
@@ -66,7 +68,7 @@ class ApproveForm(RedactionForm):
     )
     password = forms.CharField(
         label="Your own password",
-        required=False,
+        error_messages={"required": "Enter your own password. It proves that it is you at this screen."},
         max_length=200,
         strip=False,
         help_text="It proves that it is you at this screen.",
@@ -121,7 +123,7 @@ def one(request: PortalRequest, reference: str, sequence: int) -> HttpResponse:
     return _show(request, incident_for(actor_of(request), reference), sequence)
 
 
-@require_POST
+@may_be_fetched
 def ask(request: PortalRequest, reference: str, sequence: int) -> HttpResponse:
     def act(incident: Incident, given: Mapping[str, Any]) -> str:
         redacting.ask_redaction(
@@ -133,7 +135,7 @@ def ask(request: PortalRequest, reference: str, sequence: int) -> HttpResponse:
     return _act(request, reference, sequence, "ask_redaction", AskForm(request.POST.dict()), act)
 
 
-@require_POST
+@may_be_fetched
 @sensitive_post_parameters("password")
 def approve(request: PortalRequest, reference: str, sequence: int) -> HttpResponse:
     def act(incident: Incident, given: Mapping[str, Any]) -> str:
@@ -148,7 +150,7 @@ def approve(request: PortalRequest, reference: str, sequence: int) -> HttpRespon
     return _act(request, reference, sequence, "decide_redaction", ApproveForm(request.POST.dict()), act)
 
 
-@require_POST
+@may_be_fetched
 def refuse(request: PortalRequest, reference: str, sequence: int) -> HttpResponse:
     def act(incident: Incident, given: Mapping[str, Any]) -> str:
         redacting.refuse_redaction(
@@ -160,7 +162,7 @@ def refuse(request: PortalRequest, reference: str, sequence: int) -> HttpRespons
     return _act(request, reference, sequence, "decide_redaction", RefuseForm(request.POST.dict()), act)
 
 
-@require_POST
+@may_be_fetched
 def withdraw(request: PortalRequest, reference: str, sequence: int) -> HttpResponse:
     def act(incident: Incident, given: Mapping[str, Any]) -> str:
         redacting.withdraw_redaction(
@@ -179,9 +181,11 @@ def _act(
     form: RedactionForm,
     act: Callable[[Incident, Mapping[str, Any]], str],
 ) -> HttpResponse:
-    """A refusal shows the entry's page again, with what was typed but for the password."""
+    """A refusal shows the entry's page again, with what was typed but for the password; fetched, it is that page."""
     actor = actor_of(request)
     incident = incident_for(actor, reference)
+    if request.method != "POST":
+        return redirect("redaction", incident.reference, queries.entry(incident.pk, sequence).sequence)
     require(actor, permission, incident.pk)
     if not form.is_valid():
         return _show(request, incident, sequence, Refused(form))

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from runbooks.access.http import PortalRequest, actor_of
 from runbooks.access.permissions import require
@@ -50,9 +50,12 @@ def page(request: PortalRequest) -> HttpResponse:
     return _show(request, WitnessForm())
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def add(request: PortalRequest) -> HttpResponse:
+    """A page that a refused form left at this address may be fetched again."""
     require(actor_of(request), "manage_witnesses")
+    if request.method != "POST":
+        return redirect("witnesses")
     form = WitnessForm(request.POST.dict())
     if form.is_valid():
         try:

@@ -64,7 +64,8 @@ class CorrectionForm(forms.Form):
     ) -> None:
         self.incident, self.standing, self.at = incident, standing, at
         self.said = written_in_full(standing.occurred_at, incident.zone)
-        super().__init__(data, label_suffix="", initial={"summary": standing.summary, "when": self.said})
+        summary = "" if standing.kind == "entry.redacted" else standing.summary
+        super().__init__(data, label_suffix="", initial={"summary": summary, "when": self.said})
 
     def clean_when(self) -> Moment:
         """An untouched time stays as exact as it was; the field shows it to the minute only."""
