@@ -187,6 +187,7 @@ CELERY_BEAT_SCHEDULE = {
     "watch-passwords": {"task": "confirmations.watch", "schedule": 60.0, "options": {"expires": 60}},
     "look-for-probes": {"task": "confirmations.probes", "schedule": 30.0, "options": {"expires": 30}},
     "sweep-actions": {"task": "actions.sweep", "schedule": 5.0, "options": {"expires": 5}},
+    "make-exports-left": {"task": "exports.make_left", "schedule": 30.0, "options": {"expires": 30}},
 }
 
 # Mail to responders, at their own addresses outside the affected system

@@ -10,6 +10,7 @@ LEADING = frozenset({Role.COORDINATOR})
 WORKING = frozenset({Role.COORDINATOR, Role.RESPONDER})
 TALKING = frozenset({Role.COORDINATOR, Role.RESPONDER, Role.DESK, Role.COMMUNICATIONS})
 HELPING = frozenset({Role.COORDINATOR, Role.RESPONDER, Role.DESK})
+TAKING_AWAY = frozenset({Role.COORDINATOR, Role.RESPONDER, Role.COMMUNICATIONS, Role.AUDITOR})
 CHECKING = frozenset({Role.COORDINATOR, Role.AUDITOR})
 EVERYBODY = frozenset(Role)
 
@@ -41,6 +42,7 @@ IN_INCIDENT: dict[str, frozenset[Role]] = {
     "approve_action": LEADING,
     "break_glass": LEADING,
     "view_seal": EVERYBODY,
+    "export_timeline": TAKING_AWAY,
     "ask_redaction": WORKING,
     "decide_redaction": LEADING,
     "issue_code": HELPING,

@@ -10,7 +10,9 @@ from runbooks.access.permissions import PORTAL
 from runbooks.exports.keys import NoKeyError
 from runbooks.exports.models import Checkpoint
 from runbooks.exports.operations import checkpoints, stamping, verifying, witnessing
+from runbooks.exports.operations.making import make_export
 from runbooks.exports.progress import Progress
+from runbooks.exports.queries.list import left_over
 
 logger = logging.getLogger(__name__)
 
@@ -56,3 +58,15 @@ def verify(incident_id: str, asked_by: str) -> None:
 def verify_due() -> None:
     for incident_id, whole in verifying.due(timezone.now()):
         verifying.verify(incident_id=incident_id, whole=whole, asked_by=PORTAL.name, clock=timezone.now)
+
+
+@shared_task(name="exports.make", ignore_result=True)
+def make(export_id: str) -> None:
+    make_export(export_id=UUID(export_id), clock=timezone.now, watched=True)
+
+
+@shared_task(name="exports.make_left", ignore_result=True)
+def make_left() -> None:
+    """Exports whose wake-up was lost, or whose worker died."""
+    for export_id in left_over(timezone.now()):
+        make(str(export_id))
