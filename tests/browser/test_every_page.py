@@ -15,7 +15,7 @@ from runbooks.access.models import User
 from runbooks.actions.models import Action, ActionAccount
 from runbooks.actions.operations.planning import default_plan, write_plan
 from runbooks.affected_accounts.models import AffectedAccount
-from runbooks.confirmations.models import DeskCall, LetterRun, TextOrder
+from runbooks.confirmations.models import DeskCall, TextOrder
 from runbooks.directory.models import Account, Protection
 from runbooks.incidents.models import Incident
 from tests.browser.fixtures import LiveApp
@@ -40,6 +40,7 @@ PAGES = [
     "/directory/imports/",
     "/directory/imports/new/",
     "/connections/",
+    "/witnesses/",
     f"{ROOM}/",
     f"{ROOM}/steps/",
     f"{ROOM}/steps/?open=assign-roles",
@@ -76,6 +77,9 @@ PAGES = [
     f"{ROOM}/files/?name=nothing-is-called-this",
     f"{ROOM}/files/1/",
     f"{ROOM}/readings/",
+    f"{ROOM}/seal/",
+    f"{ROOM}/redactions/",
+    f"{ROOM}/redactions/1/",
     f"{ROOM}/people/",
     f"{ROOM}/edit/",
     f"{ROOM}/notices/",
@@ -137,7 +141,6 @@ def call_of_the_desk(incident: Incident, called: AffectedAccount, failed: Affect
         incident=incident, affected_account=failed, number="+447700900123", number_source="the directory",
         ordered_by="A test", ordered_at=at, status="failed", reason="gateway.example refuses the message (400).",
     )  # fmt: skip
-    LetterRun.objects.create(incident=incident, number=1, letters=34, made_by="A test", made_at=at)
     return DeskCall.objects.create(
         incident=incident, affected_account=called, taken_by=coordinator(), taken_at=at,
         held_until=at + timedelta(minutes=20),
