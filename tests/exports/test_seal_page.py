@@ -266,3 +266,14 @@ def test_an_address_inside_the_institution_is_taken_with_a_warning(administrator
     bad = client_of(administrator).post(reverse("witness_add"), {**given, "address": "nobody"})
     assert bad.status_code == 400
     assert "That is no mail address" in bad.text
+
+
+def test_the_strip_shows_which_checkpoint_covers_the_break(
+    incident: Incident, key: SigningKey, auditor: User, client_of: ClientOf
+) -> None:
+    for _ in range(3):
+        signed(incident)
+    Incident.objects.filter(pk=incident.pk).update(chain_broken_at=2)
+    text = client_of(auditor).get(address(incident)).text
+    assert text.count('<li data-tone="bad">') == 1
+    assert "broken at #2" in text

@@ -31,7 +31,10 @@ SLOW: Final = timedelta(seconds=20)
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """One checkpoint in words. `trouble` is what is wrong with its signature or its stamp."""
+    """One checkpoint in words. `trouble` is what is wrong with its signature or its stamp.
+
+    `breaks`: the chain was found broken among the entries it covers.
+    """
 
     sequence: int
     range: str
@@ -45,6 +48,7 @@ class Signed:
     stamp: str
     witnesses: str
     is_kept: bool
+    breaks: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,7 @@ def _signed(one: Checkpoint, older: Checkpoint | None, incident: Incident, at: d
         stamp=_stamp(one, incident, at),
         witnesses=f"{kept} of {plural(handed, 'witness', 'witnesses')}" if handed else "none",
         is_kept=handed > 0 and kept == handed,
+        breaks=incident.chain_broken_at is not None and first <= incident.chain_broken_at <= one.sequence,
     )
 
 
