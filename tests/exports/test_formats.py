@@ -1,4 +1,4 @@
-"""What holds of every format: it takes what comes, the same entries make the same bytes, and it says what is left out."""
+"""What holds of every format: it takes what comes, gives the same bytes again, and says what its filter left out."""
 
 import io
 import json
