@@ -86,7 +86,8 @@ def test_the_head_is_said_in_groups_of_four(incident: Incident) -> None:
     incident.head_hash, incident.head_sequence = "a5c57efec7eda3ac" + "0" * 48, 1284
     assert head_words(incident) == "a5c5 7efe c7ed a3ac"
     assert head_statement(incident) == f"{incident.reference} #1284 {incident.head_hash}"
-    assert head_code(incident).startswith("data:image/svg+xml")
+    assert head_code(incident).startswith("<svg ")
+    assert "style" not in head_code(incident)
 
 
 # The page

@@ -8,6 +8,7 @@ from uuid import UUID
 import segno
 from django.db import connection
 from django.db.models import Count, F, Max, Min, OuterRef, Q, Subquery
+from django.utils.safestring import SafeString, mark_safe
 
 from runbooks.access.permissions import Actor, can
 from runbooks.exports.models import Checkpoint, SigningKey, Verification, Witness, WitnessCopy
@@ -71,9 +72,11 @@ def head_statement(incident: Incident) -> str:
     return f"{incident.reference} #{incident.head_sequence} {incident.head_hash}"
 
 
-def head_code(incident: Incident) -> str:
-    """That as a QR code: a data URI of an SVG image."""
-    return str(segno.make_qr(head_statement(incident), error="m").svg_data_uri(border=2, dark="#000", light="#fff"))
+def head_code(incident: Incident) -> SafeString:
+    """That as a QR code: an SVG element of drawing alone."""
+    code = segno.make_qr(head_statement(incident), error="m")
+    drawn = code.svg_inline(border=2, dark="#000", light="#fff", svgclass="qr", lineclass=None, omitsize=True)
+    return mark_safe(drawn.replace("<svg ", '<svg role="img" aria-label="QR code of the chain head" ', 1))
 
 
 # The page
