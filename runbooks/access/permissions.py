@@ -32,6 +32,7 @@ IN_INCIDENT: dict[str, frozenset[Role]] = {
     "hold_attachment": LEADING,
     "view_access_log": CHECKING,
     "import_affected": WORKING,
+    "import_entries": WORKING,
     "assess_account": WORKING,
     "record_fact": WORKING,
     "assign_account": TALKING,

@@ -76,10 +76,15 @@ def record(incident: Chained, entry: Entry, *, actor: Actor, at: datetime) -> Ti
     return event
 
 
-def record_many(incident: Chained, entries: Sequence[Entry], *, actor: Actor, at: datetime) -> None:
-    """Append entries in order, as `record` does; several at once are a burst, shown as one line."""
+def record_many(
+    incident: Chained, entries: Sequence[Entry], *, actor: Actor, at: datetime, as_burst: bool = True
+) -> None:
+    """Append entries in order, as `record` does; several at once are a burst, shown as one line.
+
+    Without `as_burst` each is a line of its own: entries that only came in together happened apart.
+    """
     if entries:
-        events = _chained(incident, entries, actor, at)
+        events = _chained(incident, entries, actor, at, as_burst=as_burst)
         _copy(events)
         _finish(incident, events)
 
@@ -90,10 +95,12 @@ def record_few(incident: Chained, entries: Sequence[Entry], *, actor: Actor, at:
         _insert(_chained(incident, entries, actor, at))
 
 
-def _chained(incident: Chained, entries: Sequence[Entry], actor: Actor, at: datetime) -> list[TimelineEvent]:
+def _chained(
+    incident: Chained, entries: Sequence[Entry], actor: Actor, at: datetime, *, as_burst: bool = True
+) -> list[TimelineEvent]:
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("A timeline entry belongs into the transaction of its change")
-    burst = _burst(incident, entries, actor, at)
+    burst = _burst(incident, entries, actor, at) if as_burst else None
     events = []
     for entry in entries:
         event = _seal(incident, entry, actor=actor, at=at, burst=burst)
