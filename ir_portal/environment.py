@@ -36,6 +36,11 @@ def text(name: str, default: str = "") -> str:
     return os.environ.get(name, default).strip()
 
 
+def alone(name: str) -> str:
+    """The variable, never a file: its _FILE is a setting of its own, read anew each time."""
+    return os.environ.get(name, "").strip()
+
+
 def boolean(name: str, *, default: bool) -> bool:
     value = text(name).lower()
     if not value:

@@ -187,6 +187,10 @@ CELERY_BEAT_SCHEDULE = {
     "watch-passwords": {"task": "confirmations.watch", "schedule": 60.0, "options": {"expires": 60}},
     "look-for-probes": {"task": "confirmations.probes", "schedule": 30.0, "options": {"expires": 30}},
     "sweep-actions": {"task": "actions.sweep", "schedule": 5.0, "options": {"expires": 5}},
+    "sign-checkpoints": {"task": "exports.checkpoints", "schedule": 300.0, "options": {"expires": 300}},
+    "send-to-witnesses": {"task": "exports.witness", "schedule": 15.0, "options": {"expires": 15}},
+    "ask-for-time-stamps": {"task": "exports.stamp", "schedule": 30.0, "options": {"expires": 30}},
+    "verify-chains": {"task": "exports.verify_due", "schedule": 900.0, "options": {"expires": 900}},
     "make-exports-left": {"task": "exports.make_left", "schedule": 30.0, "options": {"expires": 30}},
 }
 
@@ -209,6 +213,13 @@ CONNECTIONS: dict[str, dict[str, object]] = {
 }
 # Networks that are not public and may be called over HTTP all the same, such as the one of the directory's servers.
 OUTBOUND_PRIVATE_NETWORKS = environment.networks("OUTBOUND_PRIVATE_NETWORKS")
+
+# What checkpoints and bundles are signed with: docs/seal.md. The file is read each time, so a rotation needs no restart.
+SIGNING_KEY = environment.alone("SIGNING_KEY")
+SIGNING_KEY_FILE = environment.alone("SIGNING_KEY_FILE")
+# The time-stamping authority (RFC 3161) and the certificates to trust it by; empty: none.
+TSA_URL = environment.text("TSA_URL")
+TSA_CA_FILE = environment.text("TSA_CA_FILE")
 
 # Networks of the institution, from which strangers' guesses cannot keep its holders: docs/codes.md.
 OWN_NETWORKS = environment.networks("OWN_NETWORKS")

@@ -45,17 +45,17 @@ class Held:
 
 
 def is_from_environment() -> bool:
-    return bool(getattr(settings, "SIGNING_KEY", ""))
+    return bool(settings.SIGNING_KEY)
 
 
 def key_file() -> Path | None:
-    named = str(getattr(settings, "SIGNING_KEY_FILE", ""))
+    named = settings.SIGNING_KEY_FILE
     return Path(named) if named else None
 
 
 def private_part() -> str:
     """The PEM from the settings or the file. Raises NoKeyError; what is in it is told to nobody."""
-    if given := str(getattr(settings, "SIGNING_KEY", "")):
+    if given := settings.SIGNING_KEY:
         return given.replace("\\n", "\n").strip() + "\n"
     path = key_file()
     if path is None:

@@ -43,7 +43,7 @@ def _signed(incident_id: UUID, sequence: int, digest: str, reason: str, at: date
                 key=held.key,
                 signature=signature,
                 reason=reason,
-                token_due_at=at if getattr(settings, "TSA_URL", "") else None,
+                token_due_at=at if settings.TSA_URL else None,
             )
             _hand_out(made, at)
     except IntegrityError:

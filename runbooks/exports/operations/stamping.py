@@ -94,7 +94,7 @@ def _finish(asked: Checkpoint, found: Stamp | str, at: datetime) -> None:
 
 def ask(data: bytes) -> Stamp:
     """A stamp over the data from the configured authority, verified against its certificates. Raises StampError."""
-    address, trusted = str(getattr(settings, "TSA_URL", "")), _trusted()
+    address, trusted = settings.TSA_URL, _trusted()
     request = TimestampRequestBuilder().data(data).hash_algorithm(HashAlgorithm.SHA256).build()
     raw = _answer(address, request)
     try:
@@ -150,7 +150,7 @@ def _host(address: str) -> str:
 
 
 def _trusted() -> list[x509.Certificate]:
-    path = str(getattr(settings, "TSA_CA_FILE", ""))
+    path = settings.TSA_CA_FILE
     if not path:
         raise StampError("No certificates of the authority are trusted. Name them in TSA_CA_FILE.")
     try:
@@ -173,7 +173,7 @@ def _builder(trusted: list[x509.Certificate], request: TimeStampRequest | None) 
 
 def check_authority(app_configs: Sequence[Any] | None, **options: Any) -> list[CheckMessage]:
     """For `manage.py check`: whether the authority that is named can be trusted."""
-    if not getattr(settings, "TSA_URL", ""):
+    if not settings.TSA_URL:
         return []
     try:
         _trusted()

@@ -90,7 +90,7 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
         "signers": f"{settings.PORTAL_URL.rstrip('/')}{reverse('signers')}",
         "witnesses": [one for one in seal.witnesses(incident.pk) if one.witness.ended_at is None or one.sent],
         "may_manage": can(actor, "manage_witnesses"),
-        "has_authority": bool(getattr(settings, "TSA_URL", "")),
+        "has_authority": bool(settings.TSA_URL),
         **_key(actor, incident, at),
         **_standing(incident, at),
     }
@@ -170,7 +170,7 @@ def _signed(one: Checkpoint, older: Checkpoint | None, incident: Incident, at: d
 def _trouble(one: Checkpoint) -> str:
     if not is_well_signed(one):
         return "The signature is not good"
-    has_stamp = one.token is not None and bool(getattr(settings, "TSA_CA_FILE", ""))
+    has_stamp = one.token is not None and bool(settings.TSA_CA_FILE)
     return stamp_fault(one) if has_stamp else ""
 
 
