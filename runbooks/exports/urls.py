@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from runbooks.exports.views import importing, redactions, seal, signers, witnesses
+from runbooks.exports.views import audit, decisions, figures, importing, redactions, seal, signers, witnesses
 
 IMPORT = "incidents/<str:reference>/timeline/import/"
+AUDIT = "incidents/<str:reference>/audit/"
 SEAL = "incidents/<str:reference>/seal/"
 REDACTIONS = "incidents/<str:reference>/redactions/"
 ENTRY = f"{REDACTIONS}<int:sequence>/"
@@ -13,6 +14,9 @@ urlpatterns = [
     path(".well-known/ir-portal-signers", signers.page, name="signers"),
     path(IMPORT, importing.upload, name="entries_import"),
     path(f"{IMPORT}<int:file_number>/", importing.page, name="entries_import_file"),
+    path(AUDIT, audit.page, name="audit"),
+    path(f"{AUDIT}decisions/", decisions.page, name="decisions"),
+    path(f"{AUDIT}figures/", figures.page, name="past_figures"),
     path(SEAL, seal.page, name="seal"),
     path(f"{SEAL}verify/", seal.verify, name="seal_verify"),
     path(f"{SEAL}progress/", seal.progress, name="seal_progress"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from pypdf import PdfReader
 
 from runbooks.access.permissions import COMMAND_LINE
 from runbooks.exports.formats import FORMATS, PLAIN, Format
@@ -42,6 +43,8 @@ def incident(db: None) -> Incident:
 
 def text_of(raw: bytes) -> str:
     """The text in a file, whatever it is packed in."""
+    if raw.startswith(b"%PDF"):
+        return " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(raw)).pages).split())
     if not raw.startswith(b"PK"):
         return raw.decode()
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:

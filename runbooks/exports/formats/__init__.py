@@ -9,12 +9,13 @@ from runbooks.exports.formats.csv import CSV
 from runbooks.exports.formats.json import JSON
 from runbooks.exports.formats.jsonl import JSONL
 from runbooks.exports.formats.misp import MISP
+from runbooks.exports.formats.pdf import PDF
 from runbooks.exports.formats.stix import STIX
 from runbooks.exports.formats.timesketch import TIMESKETCH_CSV, TIMESKETCH_JSONL
 from runbooks.exports.formats.xlsx import XLSX
 
 # What the evidence bundle holds the timeline in.
-PLAIN: Final = (XLSX, CSV, JSON, JSONL, TIMESKETCH_JSONL, TIMESKETCH_CSV, STIX, MISP)
+PLAIN: Final = (PDF, XLSX, CSV, JSON, JSONL, TIMESKETCH_JSONL, TIMESKETCH_CSV, STIX, MISP)
 FORMATS: Final[Mapping[str, Format]] = {one.slug: one for one in (evidence_bundle(PLAIN), *PLAIN)}
 
 __all__ = ["FORMATS", "PLAIN", "About", "Format", "IncidentFacts", "Source"]

@@ -14,7 +14,7 @@ from django.conf import settings
 from runbooks.affected_accounts.models import AffectedAccount
 from runbooks.affected_accounts.queries import burn_up
 from runbooks.affected_accounts.transitions import GROUP_LABELS
-from runbooks.exports.formats.base import Source
+from runbooks.exports.formats.base import About, Source
 from runbooks.exports.models import Checkpoint
 from runbooks.exports.queries.past import Past, past_of
 from runbooks.exports.report import figures, tables
@@ -106,9 +106,8 @@ def _cover(source: Source, incident: Incident, writer: tables.Writer) -> dict[st
         ("Made", f"{full_clock(about.exported_at, incident.zone)}, {_utc(about.exported_at)}"),
         ("By", written_out(about.exported_by, most=160)),
         ("Purpose", writer.said(about.purpose)),
-        ("Entries", f"{plural(about.entries, 'entry', 'entries')} of {about.range}"),
+        ("Entries", f"{plural(about.entries, 'entry', 'entries')} of {about.range}{_left(about)}"),
         ("Filter", writer.said(about.filter_words) if about.filter else "None: the whole timeline"),
-        ("Left out", f"{plural(about.left_out, 'entry', 'entries')} by the filter" if about.filter else ""),
         ("Times", f"Of {incident.time_zone}; on the timeline in UTC as well"),
         ("Signer", source.held.key.fingerprint if source.held else newest.key.fingerprint if newest else "No key"),
         (
@@ -124,6 +123,10 @@ def _cover(source: Source, incident: Incident, writer: tables.Writer) -> dict[st
         "qr": figures.qr(f"{incident.reference} #{about.head_sequence} {digest}"),
         "qr_alt": f"QR code of the chain head: {incident.reference}, entry {about.head_sequence}, {digest}",
     }
+
+
+def _left(about: About) -> str:
+    return f", {plural(about.left_out, 'entry', 'entries')} left out by the filter" if about.filter else ""
 
 
 def _utc(moment: datetime) -> str:
