@@ -61,6 +61,9 @@ def answers(room: Room) -> dict[str, Answers]:
         "attachments": {"upload": SimpleUploadedFile("a.log", b"a log"), "note": "Seen", "sequence": "1"},
         "attachment_hold": {"reason": "The police asked"},
         "attachment_release": {"reason": "The court is done"},
+        "export_ask": {"format": "csv", "query": "q=Entry", "order": "sequence", "purpose": "The court", "bom": "1"},
+        "export_cancel": {"reason": ""},
+        "export_retry": {"reason": ""},
         "step_add": {
             "title": "Added",
             "after": room.step.key,

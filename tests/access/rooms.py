@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
 from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.urls import reverse
 from django.utils import timezone
 
@@ -19,7 +21,7 @@ from runbooks.containment.models import Evidence, Step
 from runbooks.containment.operations import NewEvidence, add_evidence
 from runbooks.directory.models import DirectoryImport
 from runbooks.directory.operations import stage_import
-from runbooks.exports.models import Witness
+from runbooks.exports.models import Export, Witness
 from runbooks.incidents.models import Incident, IncidentRole
 from runbooks.notifications.models import Notification
 from runbooks.timeline.models import TimelineEvent
@@ -63,6 +65,7 @@ class Room:
             "line_id": self.line.pk,
             "sequence": self.entry.sequence,
             "number": self.action.number,
+            "export_number": self.incident.exports.get(format="csv", purpose=f"For {self.mark}").number,
             "file_number": self.incident.attachments.get(stored__sha256=self.file.sha256).number,
             "call_id": self.call.pk,
             "user_id": self.role.user_id,
@@ -91,6 +94,7 @@ def make_room(*members: User, lead: User | None = None, mark: str = "", **change
     note = add_evidence(**where, evidence=NewEvidence("note", note=f"Seen: {mark}"))
     file = add_evidence(**where, evidence=NewEvidence("file", note=f"File: {mark}", upload=upload))
     account = make_affected(incident, make_account(department=f"Office {mark}"))
+    _ready_export(incident, mark, at)
     content = f"{STRANGER} {mark}".encode()
     import_list(incident_id=incident.pk, file_name=f"{mark}.txt", content=content, actor=actor, at=at)
     return Room(
@@ -123,6 +127,28 @@ def make_room(*members: User, lead: User | None = None, mark: str = "", **change
         witness=Witness.objects.create(
             name="A notary", channel="mail", address=f"{mark}@outside.example", added_by="a test", added_at=at
         ),
+    )
+
+
+def _ready_export(incident: Incident, mark: str, at: Any) -> Export:
+    """As an operation leaves it, without its entries."""
+    content = f"Export {mark}".encode()
+    return Export.objects.create(
+        incident=incident,
+        number=1,
+        format="csv",
+        purpose=f"For {mark}",
+        requested_by="A test",
+        requested_at=at,
+        status=Export.Status.READY,
+        head_sequence=0,
+        head_hash="0" * 64,
+        file=default_storage.save(f"exports/{mark}", ContentFile(content)),
+        file_name=f"{mark}.csv",
+        media_type="text/csv",
+        size=len(content),
+        sha256=sha256(content).hexdigest(),
+        ended_at=at,
     )
 
 

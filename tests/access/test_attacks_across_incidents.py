@@ -217,6 +217,7 @@ def asked_by(name: str) -> str:
             "accounts": "import_affected",
             "attachments": "attach_file",
             "attachment_": "hold_attachment",
+            "export_": "export_timeline",
         }.items()
         if name.startswith(start)
     )

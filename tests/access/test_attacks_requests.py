@@ -95,7 +95,7 @@ def test_no_answer_is_kept_framed_or_guessed_at(room: Room, victim: Client, clie
             assert "no-store" in response["Cache-Control"], name
             assert response["X-Content-Type-Options"] == "nosniff", name
             assert response["Referrer-Policy"] == "same-origin", name
-            is_file = name in {"step_evidence_file", "attachment_download"}
+            is_file = name in {"step_evidence_file", "attachment_download", "export_download"}
             assert "frame-ancestors 'none'" in response["Content-Security-Policy"] or is_file
             assert "unsafe" not in response["Content-Security-Policy"], name
             read(response)

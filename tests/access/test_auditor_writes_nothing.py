@@ -15,7 +15,9 @@ from tests.access.routes import NAMES
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User], Client]
 # What the session itself needs, and the log of what was read; of a file, its custody log is the other half of it.
-LOG = {"runbooks_accessrecord", "runbooks_custodyevent"}
+LOG = {"runbooks_accessrecord", "runbooks_custodyevent", "runbooks_download"}
+# What an auditor takes away is a row and two entries, like everybody's: it is what auditors do to the record.
+TAKING_AWAY = {"post export_ask"}
 SESSION = {"django_session"}
 WRITES = "SELECT relname, n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_xact_user_tables"
 
@@ -61,7 +63,8 @@ def test_no_address_writes_for_an_auditor(method: str, room: Room, auditor: User
         client = client_of(auditor)
         before = writes()
         statuses.add(read(client, method, address, form))
-        if others := written(before) - LOG - SESSION:
+        others = written(before) - LOG - SESSION
+        if others and f"{method} {name}" not in TAKING_AWAY:
             found[f"{method} {name}"] = sorted(others)
     assert found == {}
     assert statuses & {200, 403, 405}

@@ -4,6 +4,7 @@ from django.apps import apps
 
 from runbooks.access.models import AccessRecord
 from runbooks.attachments.models import CustodyEvent
+from runbooks.exports.models import Download
 
 
 def rows() -> dict[str, list[tuple[object, ...]]]:
@@ -14,7 +15,7 @@ def rows() -> dict[str, list[tuple[object, ...]]]:
     found = {}
     for model in apps.get_app_config("runbooks").get_models():
         kept = model._default_manager.order_by("pk")
-        if model is AccessRecord:
+        if model in {AccessRecord, Download}:
             continue
         if model is CustodyEvent:
             kept = kept.exclude(kind=CustodyEvent.Kind.READ)

@@ -128,7 +128,7 @@ def test_what_cannot_be_made_is_refused(incident: Incident) -> None:
 
 def test_only_what_the_format_offers_is_kept_of_the_options(incident: Incident) -> None:
     export = asked(incident, options={"bom": "", "evil": "x"})
-    assert export.options == {"bom": False, "order": "sequence"}
+    assert export.options == {"bom": False, "order": "sequence", "said": "everything"}
 
 
 def test_auditors_and_those_who_work_may_the_desk_and_outsiders_may_not(

@@ -114,7 +114,7 @@ def _take_down(incident_id: UUID, wish: Wish, purpose: str, range_: _Range, acto
         incident=incident,
         number=newest + 1,
         format=one.slug,
-        options={**options, "order": wish.order},
+        options={**options, "order": wish.order, "said": range_.said},
         filter=range_.filter,
         purpose=purpose,
         requester_id=actor.user_id,

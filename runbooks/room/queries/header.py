@@ -83,6 +83,7 @@ TABS = (
     ("desk", "Desk", "desk"),
     ("timeline", "Timeline", "timeline"),
     ("files", "Files", "attachments"),
+    ("exports", "Exports", "exports"),
     ("people", "People", "incident_people"),
     ("notices", "Notices", "notices"),
 )

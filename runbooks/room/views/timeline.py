@@ -114,6 +114,7 @@ def _show(request: PortalRequest, incident: Incident, at: datetime, form: EntryF
         "kind_label": label_of(asked.filter.kind, Lane.NOTE) if asked.filter.kind else "",
         "may_import": can(actor, "import_entries"),
         "form_fields": blank if form is None else fields_html(form, may_pin=may_pin),
+        "may_export": can(actor, "export_timeline"),
         "key_events": _key_events(beside.key_events, incident, at, base),
         "pinned": len(beside.key_events),
         "new_entries": _new_entries(request, incident, asked),
