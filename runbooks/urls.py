@@ -4,6 +4,8 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 urlpatterns = [
+    # First: thousands of holders may come at once, and each address is looked for from the top.
+    path("", include("runbooks.confirmations.urls")),
     path("api/v1/", include("runbooks.api")),
     path("", RedirectView.as_view(pattern_name="incident_list"), name="home"),
     path("", include("runbooks.room.urls")),
@@ -15,6 +17,5 @@ urlpatterns = [
     path("", include("runbooks.notifications.urls")),
     path("", include("runbooks.directory.urls")),
     path("", include("runbooks.catalog.urls")),
-    path("", include("runbooks.confirmations.urls")),
     path("", include("runbooks.exports.urls")),
 ]

@@ -9,11 +9,13 @@ disk, and is told whether it was kept.
 import json
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
+import psycopg
 from django.db import DatabaseError, connection, transaction
 
 from runbooks.access.permissions import PORTAL
@@ -176,18 +178,26 @@ def _keep_all(incident: Held, taken: Sequence[Waiting]) -> None:
     record_few(incident, [one.entry for one in told], actor=PORTAL, at=at)
 
 
+@contextmanager
+def prepared() -> Iterator[psycopg.Cursor[Any]]:
+    """A cursor whose statements the server plans once a connection, and not once an answer."""
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        yield cursor
+
+
 def place_of(code_id: int) -> tuple[UUID, int, str, str] | None:
     """Incident, affected account, its login, and the channel of a code."""
-    with connection.cursor() as cursor:
-        cursor.execute(PLACE, [code_id])
+    with prepared() as cursor:
+        cursor.execute(PLACE, [code_id], prepare=True)
         found: tuple[UUID, int, str, str] | None = cursor.fetchone()
     return found
 
 
 def hold(incident_id: UUID) -> Held:
     """The incident, locked as `lock` does, without all else that stands in its row."""
-    with connection.cursor() as cursor:
-        cursor.execute(HOLD, [incident_id])
+    with prepared() as cursor:
+        cursor.execute(HOLD, [incident_id], prepare=True)
         row = cursor.fetchone()
     if row is None:
         raise NotFoundError("There is no such incident.")
@@ -219,6 +229,6 @@ def keep(incident_id: UUID, answers: Sequence[tuple[Confirmation, str]]) -> dict
         "kind": FactKind.HOLDER_REACHED.value,
         "actor": PORTAL.name,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(KEEP, values)
+    with prepared() as cursor:
+        cursor.execute(KEEP, values, prepare=True)
         return dict(cursor.fetchall())
