@@ -6,6 +6,7 @@ from typing import Final
 from runbooks.exports.formats.base import About, Format, IncidentFacts, Source
 from runbooks.exports.formats.bundle import evidence_bundle
 from runbooks.exports.formats.csv import CSV
+from runbooks.exports.formats.disclosure import DISCLOSURE
 from runbooks.exports.formats.json import JSON
 from runbooks.exports.formats.jsonl import JSONL
 from runbooks.exports.formats.misp import MISP
@@ -16,6 +17,6 @@ from runbooks.exports.formats.xlsx import XLSX
 
 # What the evidence bundle holds the timeline in.
 PLAIN: Final = (PDF, XLSX, CSV, JSON, JSONL, TIMESKETCH_JSONL, TIMESKETCH_CSV, STIX, MISP)
-FORMATS: Final[Mapping[str, Format]] = {one.slug: one for one in (evidence_bundle(PLAIN), *PLAIN)}
+FORMATS: Final[Mapping[str, Format]] = {one.slug: one for one in (evidence_bundle(PLAIN), DISCLOSURE, *PLAIN)}
 
 __all__ = ["FORMATS", "PLAIN", "About", "Format", "IncidentFacts", "Source"]

@@ -39,6 +39,7 @@ def evidence_bundle(others: Sequence[Format]) -> Format:
         write=write,
         is_signed=True,
         passes=len(others) + 1,
+        holds_files=True,
     )
 
 
@@ -57,14 +58,14 @@ def _write(out: BinaryIO, source: Source, others: Sequence[Format]) -> None:
         chain=ChainLines(
             about.incident.id, until=about.head_sequence, shown=source.entries.shown if about.filter else None
         ),
-        checkpoints=_checkpoints(about.incident.id, about.head_sequence),
+        checkpoints=checkpoints_of(about.incident.id, about.head_sequence),
         signers=keys.published(),
         files=_files(source, others, listed),
         sign=held.sign,
     )
 
 
-def _checkpoints(incident_id: UUID, until: int) -> Iterator[SignedCheckpoint]:
+def checkpoints_of(incident_id: UUID, until: int) -> Iterator[SignedCheckpoint]:
     rows = Checkpoint.objects.filter(incident=incident_id, sequence__lte=until).select_related("key")
     return map(sent_form, rows.order_by("sequence").iterator(chunk_size=1000))
 

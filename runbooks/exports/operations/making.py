@@ -175,7 +175,7 @@ def _make(export: Export, tell: Tell) -> _Made:
                 one.write(cast(BinaryIO, out), source)
             finally:
                 source.close()
-            files = frozenset(source.entries.files()) if one.is_signed else frozenset[int]()
+            files = frozenset(source.entries.files()) if one.holds_files else frozenset[int]()
         export.key = held.key if held else None
         kept.flush()
         kept.seek(0)
