@@ -1,8 +1,8 @@
 """Other people's accounts under pseudonyms, for a disclosure copy: who is known, where a text names them, and how.
 
 Texts are compared word by word, without accents and case, so a name never matches within another word, and
-“Heron, Ana”, “ana heron” and “ANA HÉRON” are one. What surely names an account (login, address, identifier, full name, telephone
-number) is replaced. A single word that is somebody's name may be theirs or not: that is said, never guessed.
+“Heron, Ana”, “ana heron” and “ANA HÉRON” are one. What surely names an account (login, address, identifier, full name,
+telephone number) is replaced. A single word that is somebody's name may be theirs or not: that is said, never guessed.
 """
 
 import hashlib
