@@ -9,6 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from runbooks.access.models import User
 from runbooks.access.permissions import COMMAND_LINE
@@ -19,10 +20,11 @@ from runbooks.demonstration.story import LENGTH, TITLE, play_story
 from runbooks.directory.models import Account, Protection
 from runbooks.directory.operations import import_file, protect_account
 from runbooks.errors import DomainError
+from runbooks.exports.models import Verification
+from runbooks.exports.operations.verifying import verify
 from runbooks.incidents.models import Incident
 from runbooks.presentation import plural
 from runbooks.timeline.models import TimelineEvent
-from runbooks.timeline.verify import Verdict, verify_chain
 
 # The day’s export had run before anybody noticed something.
 IMPORTED_BEFORE = timedelta(hours=9)
@@ -34,10 +36,10 @@ class NotEmptyError(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What was loaded, and what a walk along the timeline's chain said."""
+    """What was loaded, and what a walk along the timeline's chain found, which the badge of its pages then shows."""
 
     incident: Incident
-    verdict: Verdict
+    verification: Verification
     notices: int
 
 
@@ -64,7 +66,8 @@ def read_sign_ins() -> list[SignIn]:
 def load_demonstration(*, seed: int, accounts: int, at: datetime) -> Loaded:
     """Load the institution, the people and the story, ending at `at`. Raises NotEmptyError, BadSizeError."""
     incident = play(seed=seed, accounts=accounts, at=at)
-    return Loaded(incident, verify_chain(incident.pk), deliver_as_of_then(incident.pk))
+    verification = verify(incident_id=incident.pk, whole=True, asked_by="The demonstration", clock=timezone.now)
+    return Loaded(incident, verification, deliver_as_of_then(incident.pk))
 
 
 @transaction.atomic

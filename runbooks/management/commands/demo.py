@@ -41,9 +41,10 @@ class Command(BaseCommand):
             loaded = load_demonstration(seed=options["seed"], accounts=options["accounts"], at=now())
         except DomainError as error:
             raise CommandError(str(error)) from error
-        if loaded.verdict.broken_at is not None:
-            raise CommandError(f"The timeline breaks at entry {loaded.verdict.broken_at}: {loaded.verdict.reason}.")
-        self._tell(loaded.incident, options["accounts"], loaded.verdict.entries)
+        if loaded.verification.broken_at is not None:
+            said = loaded.verification.finding
+            raise CommandError(f"The timeline breaks at entry {loaded.verification.broken_at}: {said}")
+        self._tell(loaded.incident, options["accounts"], loaded.verification.entries)
         self._tell_sign_ins()
 
     def _tell(self, incident: Incident, accounts: int, entries: int) -> None:
