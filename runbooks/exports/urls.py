@@ -2,9 +2,22 @@
 
 from django.urls import path
 
-from runbooks.exports.views import ask, importing, list, one, redactions, seal, signers, witnesses
+from runbooks.exports.views import (
+    ask,
+    audit,
+    decisions,
+    figures,
+    importing,
+    list,
+    one,
+    redactions,
+    seal,
+    signers,
+    witnesses,
+)
 
 IMPORT = "incidents/<str:reference>/timeline/import/"
+AUDIT = "incidents/<str:reference>/audit/"
 SEAL = "incidents/<str:reference>/seal/"
 REDACTIONS = "incidents/<str:reference>/redactions/"
 ENTRY = f"{REDACTIONS}<int:sequence>/"
@@ -15,6 +28,9 @@ urlpatterns = [
     path(".well-known/ir-portal-signers", signers.page, name="signers"),
     path(IMPORT, importing.upload, name="entries_import"),
     path(f"{IMPORT}<int:file_number>/", importing.page, name="entries_import_file"),
+    path(AUDIT, audit.page, name="audit"),
+    path(f"{AUDIT}decisions/", decisions.page, name="decisions"),
+    path(f"{AUDIT}figures/", figures.page, name="past_figures"),
     path(SEAL, seal.page, name="seal"),
     path(f"{SEAL}verify/", seal.verify, name="seal_verify"),
     path(f"{SEAL}progress/", seal.progress, name="seal_progress"),

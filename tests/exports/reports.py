@@ -10,8 +10,8 @@ from pypdf import PdfReader
 from pypdf.generic import ArrayObject, DictionaryObject
 
 from runbooks.exports.formats.base import About, IncidentFacts, Source
+from runbooks.exports.formats.report import write_report
 from runbooks.exports.queries.entries import Entries
-from runbooks.exports.report import write_report
 from runbooks.incidents.models import Incident
 from runbooks.timeline.queries import Filter
 

@@ -12,7 +12,7 @@ from runbooks.affected_accounts.models import ContactAttempt, State
 from runbooks.affected_accounts.operations.add_accounts import add_accounts
 from runbooks.affected_accounts.operations.change_state import change_state
 from runbooks.containment.models import Evidence
-from runbooks.exports.report import making
+from runbooks.exports.formats.report import making
 from runbooks.incidents.models import Incident
 from runbooks.room.operations.entries import correct_entry
 from runbooks.timeline.models import Lane

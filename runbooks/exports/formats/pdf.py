@@ -4,7 +4,7 @@ from typing import BinaryIO, Final
 
 from runbooks.errors import DomainError
 from runbooks.exports.formats.base import Format, Source
-from runbooks.exports.report import write_report
+from runbooks.exports.formats.report import write_report
 from runbooks.typesetting import SettingError
 
 

@@ -110,7 +110,7 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
         "incident": incident,
         "actor": actor,
         "now": at,
-        "tab": "seal",
+        "tab": "exports",
         "lines": [_line(one, incident, at) for one in found[:PAGE]],
         "next": found[PAGE - 1].pk if len(found) > PAGE else "",
         "is_paged": place is not None,

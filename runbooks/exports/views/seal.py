@@ -76,7 +76,7 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
         "incident": incident,
         "actor": actor,
         "now": at,
-        "tab": "seal",
+        "tab": "exports",
         "figures": seal.figures(incident.pk),
         "checkpoints": shown[: seal.PAGE],
         "strip": [] if place is not None else shown[:STRIP][::-1],

@@ -83,7 +83,7 @@ TABS = (
     ("desk", "Desk", "desk"),
     ("timeline", "Timeline", "timeline"),
     ("files", "Files", "attachments"),
-    ("exports", "Exports", "exports"),
+    ("exports", "Exports and audit", "audit"),
     ("people", "People", "incident_people"),
     ("notices", "Notices", "notices"),
 )

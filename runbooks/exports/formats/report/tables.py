@@ -15,6 +15,7 @@ from runbooks.affected_accounts.models import AffectedAccount, ContactAttempt, F
 from runbooks.affected_accounts.transitions import COMPROMISED_STATES, fact_at
 from runbooks.containment.models import Evidence, Step
 from runbooks.containment.queries import deadlines
+from runbooks.exports.formats.report.naming import Naming
 from runbooks.exports.models import Redaction
 from runbooks.exports.queries.decisions import (
     approvals_of,
@@ -22,7 +23,6 @@ from runbooks.exports.queries.decisions import (
     decisions_of,
     redactions_of,
 )
-from runbooks.exports.report.naming import Naming
 from runbooks.incidents.models import Incident
 from runbooks.presentation import full_clock, number, plural, span
 from runbooks.timeline.lines import TAKEN_OUT

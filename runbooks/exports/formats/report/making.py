@@ -15,10 +15,10 @@ from runbooks.affected_accounts.models import AffectedAccount
 from runbooks.affected_accounts.queries import burn_up
 from runbooks.affected_accounts.transitions import GROUP_LABELS
 from runbooks.exports.formats.base import About, Source
+from runbooks.exports.formats.report import figures, tables
+from runbooks.exports.formats.report.naming import Naming, Numbers, Plain
 from runbooks.exports.models import Checkpoint
 from runbooks.exports.queries.past import Past, past_of
-from runbooks.exports.report import figures, tables
-from runbooks.exports.report.naming import Naming, Numbers, Plain
 from runbooks.incidents.models import Incident
 from runbooks.presentation import full_clock, number, plural, span, zone_name
 from runbooks.room.queries.tally import begin
@@ -26,13 +26,13 @@ from runbooks.timeline.lines import RECORDED_LATE, TAKEN_OUT
 from runbooks.typesetting import set_pdf, written_out
 
 TEMPLATE: Final = Path(__file__).parent / "report.typ"
-# typst keeps a file until it is whole: some 90 MB for a thousand lines, a quarter of that where runs are set densely.
-ENTRIES_MAX, LINES_MAX = 20_000, 6_000
+# typst keeps a file until it is whole: some 100 MB for a thousand lines. An entry is one line, more where it has over
+# LINE characters; entries that are set as running text count by their characters alone.
+ENTRIES_MAX, LINES_MAX, LINE = 20_000, 6_000, 800
 # A table is some ten pages: what typst breaks into pages at a time.
 PART: Final = 200
-# Entries of one go beyond its first, from so many on, are set as running text, each a share of a line: 9,000
-# say the same of 9,000 accounts.
-RUN_LEAST, RUN_PART, RUN_SHARE = 8, 40, 0.3
+# Entries of one go beyond its first, from so many on, are set as running text: 9,000 say the same of 9,000 accounts.
+RUN_LEAST, RUN_PART = 8, 40
 SUMMARY_MAX: Final = 4000
 LANES: Final = {
     "detection": "Detection",
@@ -45,11 +45,28 @@ LANES: Final = {
 
 @dataclass(slots=True)
 class Printed:
-    """The timeline as it is printed: parts of a table and of running text, and how many entries found no place."""
+    """The timeline as it is printed: parts of rows and of running text, and how many entries found no place."""
 
     parts: list[dict[str, Any]] = field(default_factory=list)
     entries: int = 0
     beyond: int = 0
+    lines: float = 0
+    is_full: bool = False
+
+    def add(self, block: dict[str, Any], sequences: Sequence[int], lines: float) -> None:
+        """Add a block of these entries, unless it is one too many: nothing follows a gap."""
+        self.lines += lines
+        self.is_full = self.is_full or self.lines > LINES_MAX
+        if self.is_full:
+            self.beyond += len(sequences)
+            return
+        self.entries += len(sequences)
+        if not self.parts or (len(self.parts[-1]["blocks"]) >= PART and "row" in block):
+            self.parts.append({"first": sequences[0], "blocks": []})
+        part = self.parts[-1]
+        part["blocks"].append(block)
+        first, last = part["first"], sequences[-1]
+        part["title"] = f"Entry #{number(first)}" if first == last else f"Entries #{number(first)} to #{number(last)}"
 
 
 def write_report(out: BinaryIO, source: Source) -> None:
@@ -210,20 +227,18 @@ def _by(writer: tables.Writer, who: str) -> str:
 
 
 def _timeline(source: Source, naming: Naming, zone: ZoneInfo) -> Printed:
-    printed, lines = Printed(), 0.0
+    printed = Printed()
     entries = _counted(source, printed)
     for _, run in groupby(entries, lambda entry: entry["run"] or -entry["sequence"]):
         for one, together in _split(run):
-            needed = len(together) * RUN_SHARE or 1
-            if lines + needed > LINES_MAX or printed.beyond:
+            if printed.is_full:
                 printed.beyond += len(together) or 1
-                continue
-            if together:
-                _add_dense(printed, [_dense(entry, naming, zone) for entry in together])
+            elif together:
+                said = "; ".join(_dense(entry, naming, zone) for entry in together)
+                printed.add({"dense": said}, [entry["sequence"] for entry in together], len(said) / LINE)
             else:
-                _add_row(printed, _row(one, naming, zone), one)
-            lines += needed
-            printed.entries += len(together) or 1
+                row = _row(one, naming, zone)
+                printed.add({"row": row}, [one["sequence"]], max(1, len(row[WHAT]) / LINE))
     return printed
 
 
@@ -247,23 +262,8 @@ def _split(run: Iterator[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], list
             yield from ((entry, []) for entry in part)
 
 
-def _add_row(printed: Printed, row: Sequence[str], entry: dict[str, Any]) -> None:
-    parts = printed.parts
-    if not parts or len(parts[-1]["blocks"]) >= PART:
-        parts.append({"first": entry["sequence"], "title": "", "blocks": []})
-    parts[-1]["blocks"].append({"row": row})
-    _retitle(parts[-1], entry["sequence"])
-
-
-def _add_dense(printed: Printed, lines: list[tuple[int, str]]) -> None:
-    part = printed.parts[-1]
-    part["blocks"].append({"dense": "; ".join(words for _, words in lines)})
-    _retitle(part, lines[-1][0])
-
-
-def _retitle(part: dict[str, Any], last: int) -> None:
-    first = part["first"]
-    part["title"] = f"Entry #{number(first)}" if first == last else f"Entries #{number(first)} to #{number(last)}"
+# Where of a row what happened stands.
+WHAT: Final = 3
 
 
 def _row(entry: dict[str, Any], naming: Naming, zone: ZoneInfo) -> tuple[str, ...]:
@@ -288,12 +288,12 @@ def _row(entry: dict[str, Any], naming: Naming, zone: ZoneInfo) -> tuple[str, ..
 MARKS: Final = (("corrects", "corrects"), ("corrected by", "corrected_by"), ("taken out by", "redacted_by"))
 
 
-def _dense(entry: dict[str, Any], naming: Naming, zone: ZoneInfo) -> tuple[int, str]:
+def _dense(entry: dict[str, Any], naming: Naming, zone: ZoneInfo) -> str:
     local = datetime.fromisoformat(entry["occurred_at"]).astimezone(zone)
     said = entry["summary"]
     what = TAKEN_OUT if said is None else written_out(naming.text(said, _about(entry)), most=SUMMARY_MAX)
     extra = "".join(f" ({word} #{number(entry[name])})" for word, name in MARKS if entry[name])
-    return entry["sequence"], f"#{number(entry['sequence'])} {local:%H:%M:%S} {what}{extra} [{entry['hash'][:8]}]"
+    return f"#{number(entry['sequence'])} {local:%H:%M:%S} {what}{extra} [{entry['hash'][:8]}]"
 
 
 def _about(entry: dict[str, Any]) -> str:

@@ -4,6 +4,6 @@ What people wrote comes to typst as data. A report is read years later by somebo
 is, what it leaves out, and how it can be checked.
 """
 
-from runbooks.exports.report.making import write_report
+from runbooks.exports.formats.report.making import write_report
 
 __all__ = ["write_report"]
