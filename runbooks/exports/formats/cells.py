@@ -16,8 +16,9 @@ OPERATORS: Final = "=+@＝＋－＠-"
 AT_BEGINNING: Final = rf"^(?='*[ \"]*[\t\r\n{OPERATORS}])"
 AFTER_SEPARATOR: Final = rf"(?<=[,;\t\r\n])(?='*[ \"]*[{OPERATORS}])"
 SPOT: Final = f"{AT_BEGINNING}|{AFTER_SEPARATOR}"
-# Asked first in the database, where looking around costs more: whether there is such a spot at all.
-SUSPECT: Final = rf"^[ \"']*[\t\r\n{OPERATORS}]|[,;\t\r\n][ \"']*[{OPERATORS}]"
+# Asked first in the database, where looking around costs more: whether a text, or several with commas between, can have
+# such a spot at all.
+SUSPECT: Final = rf"(^|[,;\t\r\n])[ \"']*[\t\r\n{OPERATORS}]"
 
 _SPOT: Final = re.compile(SPOT)
 _GUARDED: Final = re.compile(rf"^'(?='*[ \"]*[\t\r\n{OPERATORS}])|(?<=[,;\t\r\n])'(?='*[ \"]*[{OPERATORS}])")
@@ -37,14 +38,20 @@ def cell(text: str) -> str:
     return '"' + guard(text).replace('"', '""') + '"'
 
 
-def cell_sql(expression: str) -> str:
-    """The same in SQL. `expression` is a text that stands in it three times; NULL becomes an empty cell."""
-    guarded = (
-        f"CASE WHEN {expression} ~ {_quoted(SUSPECT)} "
-        f"THEN regexp_replace({expression}, {_quoted(SPOT)}, '''', 'g') ELSE {expression} END"
-    )
-    return f"""'"', replace({guarded}, '"', '""'), '"'"""
+def cell_sql(text: str) -> str:
+    """The same in SQL, parts for concat(); NULL becomes an empty cell."""
+    return quoted_sql(f"regexp_replace({text}, {_literal(SPOT)}, '''', 'g')")
 
 
-def _quoted(pattern: str) -> str:
+def quoted_sql(text: str) -> str:
+    """In quotation marks, for texts that `suspect_sql` found harmless."""
+    return f"""'"', replace({text}, '"', '""'), '"'"""
+
+
+def suspect_sql(text: str) -> str:
+    """Whether anything in the text is to be guarded; cheaper to ask than to guard."""
+    return f"{text} ~ {_literal(SUSPECT)}"
+
+
+def _literal(pattern: str) -> str:
     return "'" + pattern.replace('\\"', '"').replace("'", "''") + "'"

@@ -4,47 +4,67 @@ The lines are put together in the database. The last one is no entry: it has no 
 it says what the export is and how many entries its filter left out.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import BinaryIO, Final
 
 from runbooks.exports.formats.base import Format, Source
-from runbooks.exports.formats.cells import cell, cell_sql
+from runbooks.exports.formats.cells import cell, cell_sql, quoted_sql, suspect_sql
 from runbooks.exports.queries.entries import (
+    CORRECTED_BY,
+    IS_PINNED,
     LOGINS_TEXT,
     OCCURRED,
     OCCURRED_LOCAL,
     RECORDED,
     RECORDED_LOCAL,
     REDACTED_BY,
+    STEP,
 )
 from runbooks.timeline.seal import instant
 
 ABOUT: Final = "export.about"
 BOM: Final = b"\xef\xbb\xbf"
-# {column: what makes its cell, with quotation marks where it may be anything}
-COLUMNS: Final[Mapping[str, str]] = {
+# {column: what makes its cell}
+FIXED: Final[Mapping[str, str]] = {
     "sequence": "event.sequence",
     "occurred_at": OCCURRED,
     "occurred_at_local": OCCURRED_LOCAL,
     "occurred_precision": "event.occurred_precision",
     "recorded_at": RECORDED,
     "recorded_at_local": RECORDED_LOCAL,
-    "kind": cell_sql("event.kind"),
     "lane": "event.lane",
-    "summary": cell_sql("event.summary"),
-    "actor": cell_sql("event.actor"),
     "automated": "CASE WHEN event.is_automated THEN 'true' ELSE 'false' END",
-    "step": cell_sql("step.number"),
-    "accounts": cell_sql(f"({LOGINS_TEXT})"),
     "corrects": "event.corrects",
-    "corrected_by": "correction.sequence",
+    "corrected_by": CORRECTED_BY,
     "redacted_by": REDACTED_BY,
-    "key_event": "CASE WHEN pin.event_id IS NULL THEN 'false' ELSE 'true' END",
+    "key_event": f"CASE WHEN {IS_PINNED} THEN 'true' ELSE 'false' END",
     "run": "event.burst",
     "hash": "event.hash",
-    "details": "CASE WHEN event.details <> '{}' THEN concat(" + cell_sql("event.details::text") + ") END",
 }
-LINE: Final = "concat(" + ", ',', ".join(COLUMNS.values()) + r", E'\r\n')"
+# {column: text that may be anything}
+TEXTS: Final[Mapping[str, str]] = {
+    "kind": "event.kind",
+    "summary": "event.summary",
+    "actor": "event.actor",
+    "step": f"({STEP})",
+    "accounts": f"({LOGINS_TEXT})",
+    "details": "CASE WHEN event.details <> '{}' THEN event.details::text END",
+}
+COLUMNS: Final = (
+    "sequence", "occurred_at", "occurred_at_local", "occurred_precision", "recorded_at", "recorded_at_local", "kind",
+    "lane", "summary", "actor", "automated", "step", "accounts", "corrects", "corrected_by", "redacted_by", "key_event",
+    "run", "hash", "details",
+)  # fmt: skip
+
+
+def _line_of(text_cell: Callable[[str], str]) -> str:
+    cells = [FIXED[name] if name in FIXED else text_cell(TEXTS[name]) for name in COLUMNS]
+    return "concat(" + ", ',', ".join(cells) + r", E'\r\n')"
+
+
+# Most lines hold nothing that is to be guarded: all their texts are looked through at once, with commas between.
+LINE: Final = f"""CASE WHEN {suspect_sql(f"concat_ws(',', {', '.join(TEXTS.values())})")}
+THEN {_line_of(cell_sql)} ELSE {_line_of(quoted_sql)} END"""
 
 
 def write(out: BinaryIO, source: Source) -> None:

@@ -5,7 +5,7 @@ without a delimiter that could occur in it.
 """
 
 import json
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -28,18 +28,34 @@ ORDERS: Final = {"sequence": "event.sequence", "occurred": "event.occurred_at, e
 LOCAL: Final = "to_json(event.{})"
 OCCURRED, RECORDED = INSTANT.format("occurred_at"), INSTANT.format("recorded_at")
 OCCURRED_LOCAL, RECORDED_LOCAL = LOCAL.format("occurred_at"), LOCAL.format("recorded_at")
+# What stands beside an entry is looked up where there is something, which is seldom: joined, it would cost each entry
+# its place in a hash, and a million of them a sort on disk. `IN` is asked of a hash that is made once.
 REDACTED_BY: Final = """CASE WHEN event.salt IS NULL THEN (
     SELECT min(taking.sequence) FROM runbooks_timelineevent taking
     WHERE taking.incident_id = event.incident_id AND taking.corrects = event.sequence AND taking.kind = 'entry.redacted'
 ) END"""
-# Most entries are about one account, which is joined; the logins of several are put together beside.
-LOGINS: Final = """CASE cardinality(event.account_ids) WHEN 0 THEN NULL WHEN 1 THEN {one} ELSE (
+CORRECTED_BY: Final = """CASE WHEN event.sequence IN (
+    SELECT corrects FROM runbooks_timelineevent WHERE incident_id = %(incident)s AND corrects IS NOT NULL
+) THEN (
+    SELECT min(later.sequence) FROM runbooks_timelineevent later
+    WHERE later.incident_id = event.incident_id AND later.corrects = event.sequence
+        AND later.kind <> 'entry.redacted' AND later.sequence <= %(until)s
+) END"""
+STEP: Final = """CASE WHEN event.step_id IS NOT NULL THEN (
+    SELECT step.number FROM runbooks_step step WHERE step.id = event.step_id
+) END"""
+IS_PINNED: Final = "event.id IN (SELECT event_id FROM runbooks_pin WHERE incident_id = %(incident)s)"
+LOGINS: Final = """CASE cardinality(event.account_ids) WHEN 0 THEN NULL WHEN 1 THEN (
+    SELECT {one} FROM runbooks_affectedaccount account WHERE account.id = event.account_ids[1]
+) ELSE (
     SELECT {several} FROM runbooks_affectedaccount account WHERE account.id = ANY(event.account_ids)
 ) END"""
 LOGINS_JSON: Final = LOGINS.format(
-    one="'[' || to_json(sole.login) || ']'", several="json_agg(account.login ORDER BY account.login)::text"
+    one="'[' || to_json(account.login) || ']'", several="json_agg(account.login ORDER BY account.login)::text"
 )
-LOGINS_TEXT: Final = LOGINS.format(one="sole.login", several="string_agg(account.login, ', ' ORDER BY account.login)")
+LOGINS_TEXT: Final = LOGINS.format(
+    one="account.login", several="string_agg(account.login, ', ' ORDER BY account.login)"
+)
 # An entry as docs/schema/entry.schema.json has it. concat() puts it together in one go, where || copies at each.
 ENTRY: Final = f"""concat(
 '{{"sequence":', event.sequence, ',"occurred_at":"', {OCCURRED}, '","occurred_at_local":', {OCCURRED_LOCAL},
@@ -48,28 +64,15 @@ ENTRY: Final = f"""concat(
 CASE WHEN event.salt IS NULL THEN '","summary":null,"details":null'
     ELSE concat('","summary":', to_json(event.summary), ',"details":', event.details) END,
 ',"actor":', to_json(event.actor), CASE WHEN event.is_automated THEN ',"automated":true' ELSE ',"automated":false' END,
-',"step":', coalesce(to_json(step.number)::text, 'null'), ',"accounts":', coalesce({LOGINS_JSON}, '[]'),
+',"step":', coalesce(to_json({STEP})::text, 'null'), ',"accounts":', coalesce({LOGINS_JSON}, '[]'),
 ',"corrects":', coalesce(event.corrects::text, 'null'),
-',"corrected_by":', coalesce(correction.sequence::text, 'null'),
+',"corrected_by":', coalesce(({CORRECTED_BY})::text, 'null'),
 ',"redacted_by":', coalesce(({REDACTED_BY})::text, 'null'),
-CASE WHEN pin.event_id IS NULL THEN ',"key_event":false' ELSE ',"key_event":true' END,
+CASE WHEN {IS_PINNED} THEN ',"key_event":true' ELSE ',"key_event":false' END,
 ',"run":', coalesce(event.burst::text, 'null'), ',"hash":"', event.hash, '"}}')
 """
 COUNT: Final = "SELECT count(*) FROM runbooks_timelineevent event WHERE {where} AND event.sequence <= %s"
-# What is joined is small beside the entries: by hash, which leaves them in the order of their index.
-ROWS: Final = """
-FROM runbooks_timelineevent event
-LEFT JOIN (SELECT id, number FROM runbooks_step WHERE incident_id = %s) AS step ON step.id = event.step_id
-LEFT JOIN (SELECT event_id FROM runbooks_pin WHERE incident_id = %s) AS pin ON pin.event_id = event.id
-LEFT JOIN (SELECT id, login FROM runbooks_affectedaccount WHERE incident_id = %s) AS sole
-    ON sole.id = event.account_ids[1]
-LEFT JOIN (
-    SELECT corrects, min(sequence) AS sequence FROM runbooks_timelineevent
-    WHERE incident_id = %s AND corrects IS NOT NULL AND kind <> 'entry.redacted' AND sequence <= %s
-    GROUP BY corrects
-) AS correction ON correction.corrects = event.sequence
-WHERE {where} AND event.sequence <= %s ORDER BY {order}
-"""
+ROWS: Final = "FROM runbooks_timelineevent event WHERE {where} AND event.sequence <= %(until)s ORDER BY {order}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +108,30 @@ class Entries:
         return conditions(self.incident_id, replace(self.wanted, fold=False))
 
     def count(self) -> int:
+        if not self.wanted.is_set:
+            # Numbers have no gap.
+            return self.until
         where = self.shown
         with connection.cursor() as cursor:
             cursor.execute(COUNT.format(where=where), [*where.parameters, self.until])
             return int(cursor.fetchone()[0])
 
     def lines(self, expression: str = ENTRY) -> Generator[bytes, None, None]:
-        """What the SQL expression gives of each entry, in UTF-8. The connection is busy until the last one."""
-        where = self.shown
+        """What the SQL expression gives of each entry, in UTF-8. The connection is busy until the last one.
+
+        The expression may name %(incident)s and %(until)s.
+        """
+        where, parameters = self._named()
         rows = ROWS.format(where=where, order=ORDERS[self.order])
-        parameters = [*[self.incident_id] * 4, self.until, *where.parameters, self.until]
         with connection.cursor() as cursor:
             yield from _copied(cursor, f"COPY (SELECT {expression} {rows}) TO STDOUT (FORMAT binary)", parameters)
+
+    def _named(self) -> tuple[str, dict[str, Any]]:
+        """The conditions with named parameters, since the expression has such."""
+        where = self.shown
+        names = [f"shown_{place}" for place in range(len(where.parameters))]
+        values: dict[str, Any] = {**dict(zip(names, where.parameters, strict=True)), "incident": self.incident_id}
+        return str(where) % tuple(f"%({name})s" for name in names), {**values, "until": self.until}
 
     def each(self) -> Iterator[dict[str, Any]]:
         """The entries as docs/schema/entry.schema.json has them."""
@@ -160,7 +175,7 @@ class Entries:
             return list(cursor.fetchall())
 
 
-def _copied(cursor: Any, statement: str, parameters: Sequence[Any]) -> Generator[bytes, None, None]:
+def _copied(cursor: Any, statement: str, parameters: Mapping[str, Any]) -> Generator[bytes, None, None]:
     with cursor.copy(statement, parameters) as copy:
         blocks = iter(copy)
         first = bytes(next(blocks))[len(HEADER) :]
