@@ -141,14 +141,14 @@ def accounts(writer: Writer) -> Table:
     intro = "What was found true of each account, and since when. Work left stands first."
     if writer.naming.is_hidden:
         intro += " Accounts are numbers, the same in all of this report."
-    columns = (("Account", "1fr"), ("Tier", "10mm"), ("State", "26mm"), ("Facts", "78mm"))
+    columns = (("Account", "1fr"), ("Tier", "10mm"), ("State", "26mm"), ("Facts", "74mm"))
     return Table("Accounts", columns, rows, "No account is on the list.", intro, left_out=left_out)
 
 
 def _account(writer: Writer, row: AffectedAccount) -> Sequence[str]:
     facts = [f"{kind.label}: {writer.at(fact_at(row, kind))}" for kind in FactKind if fact_at(row, kind)]
     if row.contact_attempts:
-        facts.append(f"{plural(row.contact_attempts, 'contact attempt')}, the last {writer.at(row.last_contact_at)}")
+        facts.append(f"{plural(row.contact_attempts, 'attempt')} to reach, last {writer.at(row.last_contact_at)}")
     who = [written_out(writer.naming.account(row.login), most=320)]
     if not writer.naming.is_hidden:
         who += [
