@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from pypdf import PdfReader
 
 from runbooks.access.permissions import COMMAND_LINE
@@ -150,3 +151,9 @@ class Full(io.BytesIO):
         if self.tell() + len(part) > 2000:
             raise OSError("full")
         return super().write(part)
+
+
+def test_statements_may_be_logged_meanwhile(incident: Incident) -> None:
+    make_entry(incident, "100 % sure")
+    with CaptureQueriesContext(connection):
+        assert "100 % sure" in text_of(written(incident, "jsonl", query="q=sure"))

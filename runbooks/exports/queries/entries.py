@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.backends.postgresql.psycopg_any import mogrify
 
 from runbooks.timeline.queries import Filter
 from runbooks.timeline.queries.filtering import Where, conditions
@@ -176,7 +177,8 @@ class Entries:
 
 
 def _copied(cursor: Any, statement: str, parameters: Mapping[str, Any]) -> Generator[bytes, None, None]:
-    with cursor.copy(statement, parameters) as copy:
+    # Put together here, since the cursor that logs its statements while debugging copies without parameters.
+    with cursor.copy(mogrify(statement, parameters, connection)) as copy:
         blocks = iter(copy)
         first = bytes(next(blocks))[len(HEADER) :]
         if first and first != TRAILER:
