@@ -1,6 +1,7 @@
 """An incident whose entries are hostile, and an export of it in any format, for tests of the formats."""
 
 import io
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 
@@ -96,7 +97,14 @@ def written(incident: Incident, format: str, **asked: Any) -> bytes:
 
 
 def write_to(
-    out: BinaryIO, incident: Incident, format: str, *, query: str = "", order: str = "sequence", **options: Any
+    out: BinaryIO,
+    incident: Incident,
+    format: str,
+    *,
+    query: str = "",
+    order: str = "sequence",
+    tell: Callable[[int], None] = lambda done: None,
+    **options: Any,
 ) -> None:
     incident.refresh_from_db()
     export = Export(
@@ -106,7 +114,8 @@ def write_to(
     )  # fmt: skip
     one = FORMATS[format]
     with snapshot(incident.time_zone):
-        source = Source(*about_of(export, incident), options=export.options, held=held() if one.is_signed else None)
+        key = held() if one.is_signed else None
+        source = Source(*about_of(export, incident), options=export.options, held=key, tell=tell)
         try:
             one.write(out, source)
         finally:

@@ -2,9 +2,7 @@
 
 import io
 import json
-import resource
 import zipfile
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +10,9 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from pypdf import PdfReader
 
-from runbooks.access.permissions import COMMAND_LINE
 from runbooks.exports.formats import FORMATS, PLAIN, Format
 from runbooks.exports.models import SigningKey
 from runbooks.incidents.models import Incident
-from runbooks.incidents.operations import lock
-from runbooks.timeline.operations import Entry, record_many
 from tests.exports.exporting import (
     AT,
     HOSTILE,
@@ -113,19 +108,6 @@ def test_nothing_after_the_head_is_in(one: Format, incident: Incident) -> None:
     raw = text_of(content_of(exported(incident, one.slug)))
     assert "before it was asked" in raw
     assert "asked for" not in raw
-
-
-@every_plain_format
-def test_ten_thousand_entries_are_not_held_in_memory(one: Format, incident: Incident) -> None:
-    """What they take once written is several times what the process may grow by."""
-    details = {"text": "x" * 2000}
-    record_many(lock(incident.pk), [Entry("entry.added", f"Entry {n}", details=details) for n in range(10_000)],
-                actor=COMMAND_LINE, at=AT)  # fmt: skip
-    written(incident, one.slug, query="q=Entry+1")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with Path("/dev/null").open("wb") as out:
-        write_to(out, incident, one.slug)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 12_000
 
 
 def test_every_hostile_text_comes_back_from_json(incident: Incident) -> None:
