@@ -1,6 +1,7 @@
 """The people of the tests. A persona is signed in as `client_of(user)`; the outsider belongs to nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -60,11 +61,29 @@ def incident(
     return make_incident(lead=coordinator, members=(approver, responder, desk, communications, auditor))
 
 
+class TidyClient(Client):
+    """Keeps the files it is given, to close them: a test that looks at the headers alone reads none to its end."""
+
+    def __init__(self, given: list[Any], **options: Any) -> None:
+        super().__init__(**options)
+        self._given = given
+
+    def request(self, **request: Any) -> Any:
+        response = super().request(**request)
+        if response.streaming:
+            self._given.append(response)
+        return response
+
+
 @pytest.fixture
-def client_of() -> Callable[[User], Client]:
+def client_of() -> Iterator[Callable[[User], Client]]:
+    given: list[Any] = []
+
     def sign_in(user: User) -> Client:
-        client = Client()
+        client = TidyClient(given)
         client.force_login(user)
         return client
 
-    return sign_in
+    yield sign_in
+    for response in given:
+        response.close()
