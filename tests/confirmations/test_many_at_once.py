@@ -61,7 +61,7 @@ def at_once(calls: list[Callable[[], Any]], *, held: Incident) -> list[Any]:
         hold(held.pk)
         for thread in threads:
             thread.start()
-        while sum(map(len, keeping._waiting.values())) < len(calls):
+        while sum(map(len, list(keeping._waiting.values()))) < len(calls):
             assert all(thread.is_alive() for thread in threads)
     for thread in threads:
         thread.join(20)
