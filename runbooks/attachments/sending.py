@@ -1,7 +1,8 @@
 """A file as an answer: always to keep, never to be shown. It may be the attacker's own."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import Any, Final
 
 from asgiref.sync import sync_to_async
@@ -43,12 +44,22 @@ class Parts:
         self.content.close()
 
 
-def download(request: HttpRequest, path: str, name: str, sha256: str) -> HttpResponseBase:
-    """The bytes, streamed, with the digest they had when they came in. Raises NotFoundError where they are lost."""
+def download(
+    request: HttpRequest, path: str, name: str, sha256: str, note: Callable[[], object] | None = None
+) -> HttpResponseBase:
+    """The bytes, streamed, with the digest they had when they came in. Raises NotFoundError where they are lost.
+
+    `note` writes the reading down, before the first byte: where it fails, nothing is handed over or left open.
+    """
     try:
         content = default_storage.open(path)
     except FileNotFoundError as error:
         raise NotFoundError("The file is not in the storage any more. Tell the auditors.") from error
+    with ExitStack() as undo:
+        undo.callback(content.close)
+        if note is not None:
+            note()
+        undo.pop_all()
     response: StreamingHttpResponse
     if isinstance(request, ASGIRequest):
         response = StreamingHttpResponse(Parts(content), content_type=BYTES)

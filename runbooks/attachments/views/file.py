@@ -47,10 +47,13 @@ def download(request: PortalRequest, reference: str, file_number: int) -> HttpRe
     stored = attachment.stored
     if request.method == "HEAD":
         return without_bytes(attachment.name, stored.size, stored.sha256)
-    response = download_of(request, stored.name, attachment.name, stored.sha256)
-    operations.note_download(incident_id=incident.pk, attachment_id=attachment.pk, reader=reader_of(request), at=now())
-    request.is_reading_noted = True
-    return response
+
+    def note() -> None:
+        reader, at = reader_of(request), now()
+        operations.note_download(incident_id=incident.pk, attachment_id=attachment.pk, reader=reader, at=at)
+        request.is_reading_noted = True
+
+    return download_of(request, stored.name, attachment.name, stored.sha256, note)
 
 
 @require_POST

@@ -26,12 +26,14 @@ def download(request: PortalRequest, reference: str, key: str, evidence_id: int)
         return without_bytes(evidence.file_name, evidence.size or 0, evidence.sha256)
     attachment = evidence_attachment(evidence)
     path = attachment.stored.name if attachment else str(evidence.file.name)
-    response = download_of(request, path, evidence.file_name, evidence.sha256)
-    reader, at = reader_of(request), now()
-    if attachment:
-        note_download(incident_id=incident.pk, attachment_id=attachment.pk, reader=reader, at=at)
-    else:
-        subject = f"Evidence of step {evidence.step.number}: {evidence.file_name}"
-        note_reading(reader=reader, incident_id=incident.pk, kind=AccessRecord.Kind.FILE, subject=subject, at=at)
-    request.is_reading_noted = True
-    return response
+
+    def note() -> None:
+        reader, at = reader_of(request), now()
+        if attachment:
+            note_download(incident_id=incident.pk, attachment_id=attachment.pk, reader=reader, at=at)
+        else:
+            subject = f"Evidence of step {evidence.step.number}: {evidence.file_name}"
+            note_reading(reader=reader, incident_id=incident.pk, kind=AccessRecord.Kind.FILE, subject=subject, at=at)
+        request.is_reading_noted = True
+
+    return download_of(request, path, evidence.file_name, evidence.sha256, note)
