@@ -214,7 +214,7 @@ CONNECTIONS: dict[str, dict[str, object]] = {
 # Networks that are not public and may be called over HTTP all the same, such as the one of the directory's servers.
 OUTBOUND_PRIVATE_NETWORKS = environment.networks("OUTBOUND_PRIVATE_NETWORKS")
 
-# What checkpoints and bundles are signed with: docs/seal.md. The file is read each time, so a rotation needs no restart.
+# What checkpoints and bundles are signed with: docs/seal.md. The file is read each time: a rotation needs no restart.
 SIGNING_KEY = environment.alone("SIGNING_KEY")
 SIGNING_KEY_FILE = environment.alone("SIGNING_KEY_FILE")
 # The time-stamping authority (RFC 3161) and the certificates to trust it by; empty: none.

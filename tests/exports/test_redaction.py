@@ -77,7 +77,11 @@ def approve(redaction: Redaction, user: User, **changes: Any) -> Redaction:
 
 def refuse(redaction: Redaction, user: User, note: str = "It is needed") -> Redaction:
     return refuse_redaction(
-        incident_id=redaction.incident_id, redaction_id=redaction.pk, note=note, actor=actor_for(user), at=timezone.now()
+        incident_id=redaction.incident_id,
+        redaction_id=redaction.pk,
+        note=note,
+        actor=actor_for(user),
+        at=timezone.now(),
     )
 
 
@@ -238,7 +242,11 @@ def test_the_command_line_is_no_person(entry: TimelineEvent, responder: User) ->
 
 def test_agreeing_needs_proof_of_who_it_is(entry: TimelineEvent, responder: User, coordinator: User) -> None:
     redaction = ask(entry, responder)
-    for confirmed in (None, proof(responder), Confirmation(coordinator.pk, PASSWORD, timezone.now() - timedelta(hours=1))):
+    for confirmed in (
+        None,
+        proof(responder),
+        Confirmation(coordinator.pk, PASSWORD, timezone.now() - timedelta(hours=1)),
+    ):
         with pytest.raises(NotConfirmedError):
             approve(redaction, coordinator, confirmed=confirmed)
     assert TimelineEvent.objects.get(pk=entry.pk).summary == SECRET
@@ -294,9 +302,7 @@ def test_of_two_who_decide_at_once_one_does(
             said.append(type(error).__name__)
         connection.close()
 
-    threads = [
-        threading.Thread(target=decide, args=args) for args in ((approve, coordinator), (refuse, approver))
-    ]
+    threads = [threading.Thread(target=decide, args=args) for args in ((approve, coordinator), (refuse, approver))]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -357,16 +363,20 @@ def test_a_notice_of_another_entry_of_the_same_moment_keeps_its_words(
 # The preview
 
 
-def test_the_preview_tells_where_the_same_words_stay(
-    incident: Incident, responder: User, coordinator: User
-) -> None:
+def test_the_preview_tells_where_the_same_words_stay(incident: Incident, responder: User, coordinator: User) -> None:
     affected = make_affected(incident)
     entry = make_entry(incident, SECRET, account_ids=[affected.pk])
     make_entry(incident, "About the same account", account_ids=[affected.pk])
     at, actor = timezone.now(), actor_for(coordinator)
     stored = StoredFile.objects.create(sha256="b" * 64, size=1, media_type="text/plain", name="x", stored_at=at)
     Attachment.objects.create(
-        incident=incident, stored=stored, number=1, name="clinic.pdf", sequence=entry.sequence, added_by="x", added_at=at
+        incident=incident,
+        stored=stored,
+        number=1,
+        name="clinic.pdf",
+        sequence=entry.sequence,
+        added_by="x",
+        added_at=at,
     )
     pinned = pin_entry(incident_id=incident.pk, sequence=entry.sequence, actor=actor, at=at)
     corrected = correct_entry(
