@@ -1,9 +1,14 @@
 """Requests of people who have signed in."""
 
+from typing import Final
+
 from django.http import HttpRequest
 
 from runbooks.access.models import User
 from runbooks.access.permissions import Actor, actor_for
+
+# What a bigint of the database surely holds.
+DIGITS_MAX: Final = 18
 
 
 class PortalRequest(HttpRequest):
@@ -16,3 +21,8 @@ class PortalRequest(HttpRequest):
 
 def actor_of(request: PortalRequest) -> Actor:
     return actor_for(request.user)
+
+
+def whole_number(text: str | None) -> int | None:
+    """The number in an address or a form, below 10^18; None for what is none: somebody cut the address short."""
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) <= DIGITS_MAX else None

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.http import PortalRequest, actor_of, whole_number
 from runbooks.access.permissions import require
 from runbooks.actions.models import Action, ActionDecision
 from runbooks.exports.models import Redaction
@@ -19,8 +19,6 @@ from runbooks.incidents.queries import incident_for
 from runbooks.presentation import clock, full_clock, number, plural
 from runbooks.timeline.lines import TAKEN_OUT
 from runbooks.timeline.operations import now
-
-SEQUENCE_DIGITS: Final = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +64,8 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
     return render(request, "exports/decisions.html", context)
 
 
-def _place(before: str) -> int | None:
-    return int(before) if before.isascii() and before.isdecimal() and len(before) <= SEQUENCE_DIGITS else None
-
-
 def _approvals(incident: Incident, before: str, at: datetime) -> Listed:
-    found = decisions.approvals_of(incident.pk, before=_place(before))
+    found = decisions.approvals_of(incident.pk, before=whole_number(before))
     lines = [_approval(one, incident, at) for one in found[: decisions.PAGE]]
     return lines, str(found[decisions.PAGE - 1].id) if len(found) > decisions.PAGE else ""
 
@@ -111,7 +105,7 @@ def _decisions(incident: Incident, before: str, at: datetime) -> Listed:
 def _moment(before: str) -> tuple[datetime, int] | None:
     """A place among the decisions: when, and which entry. What cannot be one is the beginning."""
     when, _, sequence = before.partition("_")
-    place = _place(sequence)
+    place = whole_number(sequence)
     try:
         moment = datetime.fromisoformat(when)
     except ValueError:
@@ -144,7 +138,7 @@ def _entry_line(
 
 
 def _corrections(incident: Incident, before: str, at: datetime) -> Listed:
-    found = decisions.corrections_of(incident.pk, before=_place(before))
+    found = decisions.corrections_of(incident.pk, before=whole_number(before))
     lines = [_correction(one, incident, at) for one in found[: decisions.PAGE]]
     return lines, str(found[decisions.PAGE - 1].sequence) if len(found) > decisions.PAGE else ""
 
@@ -166,7 +160,7 @@ def _correction(one: decisions.Correction, incident: Incident, at: datetime) -> 
 
 
 def _redactions(incident: Incident, before: str, at: datetime) -> Listed:
-    found = decisions.redactions_of(incident.pk, before=_place(before))
+    found = decisions.redactions_of(incident.pk, before=whole_number(before))
     lines = [_redaction(one, incident, at) for one in found[: decisions.PAGE]]
     return lines, str(found[decisions.PAGE - 1].id) if len(found) > decisions.PAGE else ""
 

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.http import PortalRequest, actor_of, whole_number
 from runbooks.access.permissions import require
 from runbooks.affected_accounts.models import State
 from runbooks.affected_accounts.transitions import GROUP_LABELS, GROUPS
@@ -197,8 +197,7 @@ def _quoted(event: TimelineEvent | None, found: past.Past) -> list[Quoted]:
 
 
 def _moved(incident: Incident, sequence: int, figure: str, before: str, at: datetime) -> tuple[list[Moved], str]:
-    place = int(before) if before.isascii() and before.isdecimal() and len(before) < 18 else None
-    found = past.moves_of(incident.pk, sequence, figure, before=place)
+    found = past.moves_of(incident.pk, sequence, figure, before=whole_number(before))
     lines = [_move(one, incident, at) for one in found[: past.PAGE]]
     return lines, str(found[past.PAGE - 1].first) if len(found) > past.PAGE else ""
 

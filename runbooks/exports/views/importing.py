@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.http import PortalRequest, actor_of, whole_number
 from runbooks.access.permissions import Actor, require
 from runbooks.access.reading_log import reader_of
 from runbooks.attachments.models import Attachment
@@ -173,8 +173,7 @@ def _preview(query: QueryDict, incident: Incident, file: EntriesFile, kept: Atta
     if wrong:
         return context
     verdict = query.get("show", "")
-    after = query.get("after", "")
-    place = int(after) if after.isascii() and after.isdecimal() and len(after) < 10 else 0
+    place = whole_number(query.get("after")) or 0
     found = preview(lines, verdict=verdict if verdict in {NEW, ALREADY, WRONG} else NEW, after=place)
     if not verdict and not found.shown and found.wrong:
         verdict = WRONG

@@ -9,7 +9,7 @@ from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.http import PortalRequest, actor_of, whole_number
 from runbooks.access.permissions import IN_INCIDENT, Actor, can
 from runbooks.attachments.names import size_in_words
 from runbooks.errors import DomainError
@@ -102,8 +102,7 @@ def show(
 
 
 def _listed(incident: Incident, actor: Actor, query: QueryDict, at: datetime) -> dict[str, Any]:
-    older = query.get("older", "")
-    before = int(older) if older.isascii() and older.isdecimal() and len(older) < 19 else None
+    before = whole_number(query.get("older"))
     found = exports_of(incident.pk, before=before)
     lines = [_line(one, incident, actor, at) for one in found.exports]
     return {

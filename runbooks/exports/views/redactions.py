@@ -12,7 +12,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from runbooks.access.confirming import NotConfirmedError, TooManyTriesError, confirm
-from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.http import PortalRequest, actor_of, whole_number
 from runbooks.access.permissions import can, require
 from runbooks.exports.models import Redaction
 from runbooks.exports.operations import redacting
@@ -103,8 +103,7 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
     actor, at = actor_of(request), now()
     incident = incident_for(actor, reference)
     require(actor, "view_seal", incident.pk)
-    before = request.GET.get("before", "")
-    place = int(before) if before.isascii() and before.isdecimal() and len(before) < 18 else None
+    place = whole_number(request.GET.get("before"))
     found = redactions_of(incident.pk, before=place)
     context = {
         "incident": incident,

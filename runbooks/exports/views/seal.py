@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.http import PortalRequest, actor_of, whole_number
 from runbooks.access.permissions import Actor, can, require
 from runbooks.exports import keys
 from runbooks.exports.models import Checkpoint, SigningKey, Verification
@@ -68,8 +68,7 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
     actor, at = actor_of(request), now()
     incident = incident_for(actor, reference)
     require(actor, "view_seal", incident.pk)
-    before = request.GET.get("before", "")
-    place = int(before) if before.isascii() and before.isdecimal() and len(before) < 18 else None
+    place = whole_number(request.GET.get("before"))
     found = seal.checkpoints_of(incident.pk, before=place)
     shown = [_signed(one, older, incident, at) for one, older in zip(found, [*found[1:], None], strict=False)]
     context = {
