@@ -11,6 +11,7 @@ from runbooks.affected_accounts.models import (
     UnresolvedLine,
 )
 from runbooks.attachments.models import Attachment, CustodyEvent, StoredFile
+from runbooks.briefings.models import Briefing, ReportClock
 from runbooks.confirmations.models import (
     Code,
     Confirmation,
@@ -20,6 +21,7 @@ from runbooks.confirmations.models import (
     Probe,
     TextOrder,
 )
+from runbooks.contacts.models import ContactPoint, ContactPreferences, ContactRule, Rota, RotaShift
 from runbooks.containment.models import Evidence, Step
 from runbooks.directory.models import Account, DirectoryImport, HeaderMapping, Protection
 from runbooks.exports.models import (
@@ -33,7 +35,22 @@ from runbooks.exports.models import (
     WitnessCopy,
 )
 from runbooks.incidents.models import Incident, IncidentRole, ReferenceCounter
-from runbooks.notifications.models import Notification, NotificationAttempt
+from runbooks.notifications.models import (
+    ChannelState,
+    Escalation,
+    EscalationPolicy,
+    NoticeText,
+    Notification,
+    NotificationAttempt,
+    Pulse,
+)
+from runbooks.reminders.models import Reminder
+from runbooks.subscriptions.models import (
+    Subscription,
+    SubscriptionAttempt,
+    SubscriptionDelivery,
+    SubscriptionPlace,
+)
 from runbooks.timeline.models import Pin, TimelineBin, TimelineEvent
 
 __all__ = [
@@ -47,15 +64,22 @@ __all__ = [
     "AffectedAccount",
     "AffectedImport",
     "Attachment",
+    "Briefing",
+    "ChannelState",
     "Checkpoint",
     "Code",
     "Confirmation",
     "ContactAttempt",
+    "ContactPoint",
+    "ContactPreferences",
+    "ContactRule",
     "CustodyEvent",
     "DeskCall",
     "DirectoryImport",
     "DirectoryWatch",
     "Download",
+    "Escalation",
+    "EscalationPolicy",
     "Evidence",
     "Export",
     "HeaderMapping",
@@ -63,19 +87,29 @@ __all__ = [
     "IncidentRole",
     "LetterRun",
     "Membership",
+    "NoticeText",
     "Notification",
     "NotificationAttempt",
     "Pin",
     "Probe",
     "Protection",
+    "Pulse",
     "Redaction",
     "ReferenceCounter",
+    "Reminder",
+    "ReportClock",
     "RestorationStage",
     "Role",
+    "Rota",
+    "RotaShift",
     "SigningKey",
     "StateChange",
     "Step",
     "StoredFile",
+    "Subscription",
+    "SubscriptionAttempt",
+    "SubscriptionDelivery",
+    "SubscriptionPlace",
     "TextOrder",
     "TimelineBin",
     "TimelineEvent",

@@ -132,7 +132,7 @@ def _notice(
         subject=subject,
         body=body,
         idempotency_key=key_of(incident.id, event, incident.head_sequence, user.pk, channel_name, *said),
-        status=Status.REFUSED if refusal else Status.WAITING,
+        status=Status.HELD if refusal else Status.WAITING,
         reason=refusal,
         next_attempt_at=at,
         created_at=at,
@@ -225,7 +225,7 @@ def _claim(notification_id: UUID, at: datetime) -> Notification | None:
     # incident since, perhaps because their account fell, hears no more of it.
     refusal = channel(notice.channel).refusal(notice.address) or _has_left(notice)
     if refusal or notice.attempts_made >= ATTEMPTS:
-        notice.status = Status.REFUSED if refusal else Status.FAILED
+        notice.status = Status.HELD if refusal else Status.FAILED
         notice.reason, notice.leased_until = refusal or LOST, None
         notice.save(update_fields=["status", "reason", "leased_until"])
         return None

@@ -12,7 +12,7 @@ from runbooks.notifications.models import Notification, NotificationAttempt
 
 Status = Notification.Status
 Place = tuple[datetime, UUID]
-UNDELIVERED = (Status.FAILED, Status.REFUSED)
+UNDELIVERED = (Status.FAILED, Status.HELD)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ MARKS = {
     Status.DELIVERED: ("done", "good"),
     Status.WAITING: ("clock", "wait"),
     Status.FAILED: ("fail", "bad"),
-    Status.REFUSED: ("ban", "bad"),
+    Status.HELD: ("ban", "bad"),
 }
 WORST_FIRST = ("fail", "ban", "clock", "done")
 
