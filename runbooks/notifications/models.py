@@ -55,6 +55,9 @@ class Notification(models.Model):
     attempts_made = models.IntegerField(default=0, help_text="At this place of the route.")
     next_attempt_at = models.DateTimeField()
     leased_until = models.DateTimeField(null=True, blank=True)
+    sending_since = models.DateTimeField(
+        null=True, blank=True, help_text="Set as it is about to leave: a worker that died then may have sent it."
+    )
     expires_at = models.DateTimeField(null=True, blank=True, help_text="After this it tells nobody anything of use.")
     created_at = models.DateTimeField()
     delivered_at = models.DateTimeField(null=True, blank=True, help_text="When a channel first took it.")
@@ -67,7 +70,11 @@ class Notification(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["next_attempt_at"], condition=Q(status="waiting"), name="notification_due"),
+            models.Index(
+                fields=["-importance", "next_attempt_at", "id"],
+                condition=Q(status="waiting", carried_by__isnull=True),
+                name="notification_due",
+            ),
             models.Index(fields=["incident", "-created_at", "-id"], name="notification_newest_first"),
             models.Index(fields=["-created_at", "-id"], name="notification_by_time"),
             models.Index(

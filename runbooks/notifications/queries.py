@@ -1,18 +1,19 @@
 """Reading the outbox: what is due, what was told to whom, and what did not arrive."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from runbooks.notifications.models import Notification, NotificationAttempt
 
 Status = Notification.Status
 Place = tuple[datetime, UUID]
 UNDELIVERED = (Status.FAILED, Status.HELD)
+BUNDLE_MOST = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +42,31 @@ class Attempt:
     reason: str
 
 
-def due(at: datetime, *, after: Place | None, limit: int) -> list[Place]:
-    """When and which: waiting notices whose time has come and that no worker holds, oldest first, after a place."""
+def due(at: datetime, *, only: Collection[UUID] | None = None) -> QuerySet[Notification]:
+    """Waiting notices whose time has come and that no worker holds: the important first, then the oldest."""
     rows = Notification.objects.filter(
-        Q(leased_until__isnull=True) | Q(leased_until__lte=at), status=Status.WAITING, next_attempt_at__lte=at
+        Q(leased_until__isnull=True) | Q(leased_until__lte=at),
+        status=Status.WAITING,
+        carried_by__isnull=True,
+        next_attempt_at__lte=at,
     )
-    if after is not None:
-        moment, notification_id = after
-        rows = rows.filter(Q(next_attempt_at__gt=moment) | Q(next_attempt_at=moment, pk__gt=notification_id))
-    return list(rows.order_by("next_attempt_at", "pk").values_list("next_attempt_at", "pk")[:limit])
+    if only is not None:
+        rows = rows.filter(pk__in=only)
+    return rows.order_by("-importance", "next_attempt_at", "pk")
+
+
+def bundled_with(notice: Notification) -> list[Notification]:
+    """What waits for the same person about the same kind of thing and was not tried, locked; due or not yet."""
+    rows = Notification.objects.filter(
+        bundle=notice.bundle,
+        recipient_id=notice.recipient_id,
+        status=Status.WAITING,
+        carried_by__isnull=True,
+        attempts_made=0,
+        delivered_at__isnull=True,
+        sending_since__isnull=True,
+    ).exclude(pk=notice.pk)
+    return list(rows.select_for_update(skip_locked=True).order_by("created_at", "pk")[:BUNDLE_MOST])
 
 
 def undelivered_count(incident_id: UUID) -> int:

@@ -23,6 +23,12 @@ class Subscription(models.Model):
     )
     made_by = models.CharField(max_length=160)
     made_at = models.DateTimeField()
+    previous_secret = models.TextField(blank=True, help_text="Signs as well until then, as the vault keeps it.")
+    previous_secret_until = models.DateTimeField(null=True, blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True, help_text="By a person; disabled is by the portal.")
+    paused_by = models.CharField(max_length=160, blank=True)
+    called_at = models.DateTimeField(null=True, blank=True, help_text="The last call, however it ended.")
+    failing_since = models.DateTimeField(null=True, blank=True, help_text="The first failure since the last success.")
     failures = models.IntegerField(default=0, help_text="Deliveries given up in a row.")
     worked_at = models.DateTimeField(null=True, blank=True)
     disabled_at = models.DateTimeField(null=True, blank=True)
@@ -83,6 +89,12 @@ class SubscriptionDelivery(models.Model):
         indexes = [
             models.Index(fields=["next_attempt_at"], condition=Q(status="waiting"), name="delivery_due"),
             models.Index(fields=["subscription", "-created_at", "-id"], name="delivery_newest_first"),
+            models.Index(
+                fields=["subscription", "incident", "sequence"],
+                condition=Q(status="waiting"),
+                name="delivery_waiting_in_order",
+            ),
+            models.Index(fields=["subscription"], condition=Q(status="failed"), name="delivery_failed"),
         ]
 
     def __str__(self) -> str:
