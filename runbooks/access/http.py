@@ -1,5 +1,6 @@
 """Requests of people who have signed in."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from django.http import HttpRequest
@@ -26,3 +27,8 @@ def actor_of(request: PortalRequest) -> Actor:
 def whole_number(text: str | None) -> int | None:
     """The number in an address or a form, below 10^18; None for what is none: somebody cut the address short."""
     return int(text) if text and text.isascii() and text.isdecimal() and len(text) <= DIGITS_MAX else None
+
+
+def whole_numbers(texts: Iterable[str]) -> list[int]:
+    """Those of the texts that are numbers, in their order."""
+    return [found for text in texts if (found := whole_number(text)) is not None]

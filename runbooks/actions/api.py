@@ -16,11 +16,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from runbooks.access.confirming import confirm
+from runbooks.access.http import whole_number
 from runbooks.access.models import User
 from runbooks.access.permissions import Actor, actor_for, require
 from runbooks.actions.models import Action, ActionAccount, ActionDecision
 from runbooks.actions.operations import Choice, decide
-from runbooks.actions.queries.found import action_for
+from runbooks.actions.queries.found import GREATEST, action_for
 from runbooks.incidents.models import Incident
 from runbooks.incidents.queries import incident_for
 from runbooks.timeline.operations import now
@@ -111,9 +112,9 @@ class ActionList(APIView):
     def get(self, request: Request, reference: str) -> Response:
         _, _, incident, _ = _seen(request, reference)
         actions = Action.objects.filter(incident=incident).select_related("undoes", "requested_by", "approved_by")
-        before = request.query_params.get("before", "")
-        if before.isdecimal() and len(before) < 10:
-            actions = actions.filter(number__lt=int(before))
+        before = whole_number(request.query_params.get("before"))
+        if before is not None:
+            actions = actions.filter(number__lt=min(before, GREATEST))
         page = list(actions.order_by("-number")[:PAGE])
         return Response({"results": shown(page)})
 

@@ -44,9 +44,7 @@ class Parts:
         self.content.close()
 
 
-def download(
-    request: HttpRequest, path: str, name: str, sha256: str, note: Callable[[], object] | None = None
-) -> HttpResponseBase:
+def download(request: HttpRequest, path: str, name: str, sha256: str, note: Callable[[], object]) -> HttpResponseBase:
     """The bytes, streamed, with the digest they had when they came in. Raises NotFoundError where they are lost.
 
     `note` writes the reading down, before the first byte: where it fails, nothing is handed over or left open.
@@ -57,8 +55,7 @@ def download(
         raise NotFoundError("The file is not in the storage any more. Tell the auditors.") from error
     with ExitStack() as undo:
         undo.callback(content.close)
-        if note is not None:
-            note()
+        note()
         undo.pop_all()
     response: StreamingHttpResponse
     if isinstance(request, ASGIRequest):

@@ -103,6 +103,13 @@ class Evidence(models.Model):
     file_name = models.CharField(max_length=255, blank=True)
     size = models.BigIntegerField(null=True, blank=True, help_text="Bytes.")
     sha256 = models.CharField(max_length=64, blank=True)
+    attachment = models.ForeignKey(
+        "runbooks.Attachment",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="evidence",
+        help_text="The file of the incident that it is; none for files from before there was a store of files.",
+    )
     added_by = models.CharField(max_length=160)
     added_at = models.DateTimeField()
     withdrawn_at = models.DateTimeField(null=True, blank=True)
@@ -112,8 +119,8 @@ class Evidence(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(kind="note", url="", sha256="") & ~Q(note="")
-                | Q(kind="link", sha256="") & ~Q(url="")
+                condition=Q(kind="note", url="", sha256="", attachment__isnull=True) & ~Q(note="")
+                | Q(kind="link", sha256="", attachment__isnull=True) & ~Q(url="")
                 | Q(kind="file", size__isnull=False) & ~Q(sha256=""),
                 name="evidence_has_its_kind",
             ),

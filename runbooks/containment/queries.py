@@ -11,7 +11,6 @@ from django.db.models import Q, QuerySet
 
 from runbooks.access.models import User
 from runbooks.access.permissions import Actor
-from runbooks.attachments.models import Attachment
 from runbooks.containment.blocking import blockers, open_dependencies
 from runbooks.containment.models import Evidence, Step
 from runbooks.containment.progress import AccountCounts, Progress, account_counts
@@ -316,37 +315,20 @@ def step_for(incident_id: UUID, key: str) -> Step:
 
 
 def evidence_of(step_id: int) -> list[Evidence]:
-    """The step's evidence as it was added, withdrawn pieces included."""
-    return list(Evidence.objects.filter(step_id=step_id).order_by("added_at", "pk"))
+    """The step's evidence as it was added, withdrawn pieces included, each with the file of the incident that it is."""
+    return list(Evidence.objects.select_related("attachment").filter(step_id=step_id).order_by("added_at", "pk"))
 
 
 def evidence_file(incident_id: UUID, key: str, evidence_id: int) -> Evidence:
     """A file of the step; NotFoundError for anything else."""
     found = (
-        Evidence.objects.select_related("step")
+        Evidence.objects.select_related("step", "attachment__stored")
         .filter(pk=evidence_id, step__incident_id=incident_id, step__key=key, kind=Evidence.Kind.FILE)
         .first()
     )
     if found is None:
         raise NotFoundError("There is no such file on this step.")
     return found
-
-
-def evidence_attachment(evidence: Evidence) -> Attachment | None:
-    """The incident's file that this evidence is; None for evidence from before there was a store of files.
-
-    It is found by the entry that told of it. Where one file was handed in twice at one instant for one step, the two
-    cannot be told apart, and need not be.
-    """
-    entries = TimelineEvent.objects.filter(step_id=evidence.step_id, kind="step.evidence_added")
-    same = Attachment.objects.select_related("stored").filter(
-        incident_id=evidence.step.incident_id,
-        stored__sha256=evidence.sha256,
-        name=evidence.file_name,
-        added_at=evidence.added_at,
-        sequence__in=entries.filter(recorded_at=evidence.added_at).values("sequence"),
-    )
-    return same.order_by("number").first()
 
 
 def entry_count(step_id: int) -> int:

@@ -76,12 +76,17 @@ class Witness(models.Model):
     added_by = models.CharField(max_length=160)
     added_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.CharField(max_length=160, blank=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["channel", "address"], condition=Q(ended_at__isnull=True), name="witness_once"
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True, ended_by="") | Q(ended_at__isnull=False) & ~Q(ended_by=""),
+                name="witness_ended_by_somebody",
+            ),
         ]
 
     def __str__(self) -> str:

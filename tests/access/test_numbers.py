@@ -2,7 +2,7 @@
 
 import pytest
 
-from runbooks.access.http import whole_number
+from runbooks.access.http import whole_number, whole_numbers
 
 
 @pytest.mark.parametrize(("text", "number"), [("0", 0), ("7", 7), ("007", 7), ("9" * 18, 10**18 - 1)])
@@ -15,3 +15,7 @@ def test_digits_are_a_number(text: str, number: int) -> None:
 )
 def test_anything_else_is_none(text: str | None) -> None:
     assert whole_number(text) is None
+
+
+def test_of_many_texts_those_that_are_numbers_stay() -> None:
+    assert whole_numbers(["12", "x", "", "9" * 19, "3"]) == [12, 3]

@@ -6,12 +6,13 @@ import hashlib
 import os
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock, patch
 
 import pytest
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.http import StreamingHttpResponse
-from django.test import AsyncRequestFactory, Client
+from django.test import AsyncRequestFactory, Client, RequestFactory
 from django.urls import reverse
 
 from runbooks.access.models import AccessRecord, User
@@ -123,6 +124,14 @@ def test_what_the_storage_lost_is_not_found_and_nobody_had_it(
     assert read_events(file) == []
 
 
+def test_what_cannot_be_written_down_is_not_handed_over_nor_left_open(attach: Attach) -> None:
+    stored = attach().stored
+    content, lost = default_storage.open(stored.name), Mock(side_effect=RuntimeError("no room"))
+    with patch.object(default_storage, "open", return_value=content), pytest.raises(RuntimeError, match="no room"):
+        download(RequestFactory().get("/"), stored.name, "a.bin", stored.sha256, lost)
+    assert content.closed
+
+
 def test_a_part_of_it_is_not_served(attach: Attach, responder: User, client_of: ClientOf) -> None:
     response = client_of(responder).get(address(attach(b"12345")), headers={"range": "bytes=0-1"})
     assert (response.status_code, b"".join(response.streaming_content)) == (200, b"12345")
@@ -137,8 +146,9 @@ def test_the_download_can_only_be_fetched(attach: Attach, responder: User, clien
 def test_an_asynchronous_server_is_given_it_part_by_part_as_well(attach: Attach) -> None:
     content = os.urandom(700_000)
     stored = attach(content, "a.bin").stored
-    request = AsyncRequestFactory().get("/")
-    response = download(request, stored.name, "a.bin", stored.sha256)
+    request, noted = AsyncRequestFactory().get("/"), Mock()
+    response = download(request, stored.name, "a.bin", stored.sha256, noted)
+    noted.assert_called_once_with()
 
     async def parts() -> list[bytes]:
         return [part async for part in response]

@@ -1,6 +1,5 @@
 """From the letter to the directory: a holder on a phone, a coordinator's open page, a worker and a real directory."""
 
-import io
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any
 import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
-from pypdf import PdfReader
 
 from runbooks.access.models import Role, User
 from runbooks.affected_accounts.models import AffectedAccount, State, Tier
@@ -24,6 +22,7 @@ from tests.browser.fixtures import LiveApp
 from tests.browser.people import PageOf
 from tests.connectors.slapd import Slapd, dn_of
 from tests.factories import make_affected, make_incident, make_user
+from tests.pdf import read
 
 __all__ = ["connection_of", "institution_folder", "slapd", "stopped_slapd"]
 pytestmark = [pytest.mark.browser, pytest.mark.slapd]
@@ -110,7 +109,7 @@ def print_letters(page: Page, incident: Incident) -> dict[str, str]:
     page.get_by_role("button", name="Send codes").click()
     with page.expect_download() as waiting:
         page.get_by_role("button", name=re.compile("^Print")).click()
-    pages = PdfReader(io.BytesIO(Path(waiting.value.path()).read_bytes())).pages
+    pages = read(Path(waiting.value.path()).read_bytes()).pages
     codes = {}
     for text in (page.extract_text() for page in pages):
         account = next(word for word in text.split() if word.endswith(DOMAIN))

@@ -1,6 +1,5 @@
-"""Letters for tests, and what a reader of PDF finds in them."""
+"""Letters for tests."""
 
-import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -8,6 +7,7 @@ from zoneinfo import ZoneInfo
 from pypdf import PdfReader
 
 from runbooks.confirmations.letters import Letter, Sender, make_letters
+from tests.pdf import read
 
 MADE_AT = datetime(2017, 6, 23, 14, tzinfo=UTC)
 SENDER = Sender(
@@ -36,12 +36,3 @@ def letter(number: int = 1, **changes: Any) -> Letter:
 def made(*letters: Letter, **changes: Any) -> PdfReader:
     options: dict[str, Any] = {"run": 3, "sender": SENDER, "made_at": MADE_AT, **changes}
     return read(make_letters(letters, **options))
-
-
-def read(pdf: bytes) -> PdfReader:
-    return PdfReader(io.BytesIO(pdf))
-
-
-def words(pdf: PdfReader) -> str:
-    """All its text on one line: a line's end says nothing."""
-    return " ".join(" ".join(page.extract_text() for page in pdf.pages).split())

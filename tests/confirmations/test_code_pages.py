@@ -19,8 +19,8 @@ from runbooks.timeline.models import TimelineEvent
 from runbooks.timeline.verify import verify_chain
 from tests.confirmations.conftest import Texts
 from tests.confirmations.holders import days_ago, make_holder
-from tests.confirmations.letters import read, words
 from tests.factories import PASSWORD
+from tests.pdf import read, words
 
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User], Client]

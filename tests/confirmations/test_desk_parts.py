@@ -41,7 +41,7 @@ def test_the_row_says_when_the_holder_is_best_called(incident: Incident, desk: U
 
 def test_an_address_of_the_older_list_begins_at_the_start(incident: Incident, desk: User, client_of: ClientOf) -> None:
     row, client = make_holder(incident), client_of(desk)
-    for after in ("3-2-0-0-1", "4-2-0-0-0-9999999999999999", "x", "4-2-0-0-0-²", "-----"):
+    for after in ("3-2-0-0-1", "4-2-0-0-0-9999999999999999999", "x", "4-2-0-0-0-²", "-----"):
         page = client.get(there("desk", incident), {"after": after})
         assert row.login in page.text
     assert "No more holders" in client.get(there("desk", incident), {"after": "4-9-1-99-0-1"}).text

@@ -5,7 +5,8 @@ from typing import Any
 from pypdf import PdfReader
 
 from runbooks.confirmations.letters import Envelope, make_envelope_list
-from tests.confirmations.letters import MADE_AT, SENDER, letter, read, words
+from tests.confirmations.letters import MADE_AT, SENDER, letter
+from tests.pdf import read, words
 
 
 def listed(*envelopes: Envelope, **changes: Any) -> PdfReader:

@@ -2,45 +2,20 @@
 
 import re
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pypdf import PdfReader
-from pypdf.generic import ArrayObject, DictionaryObject
 
 from runbooks.confirmations.letters import Sender, SettingError
 from runbooks.confirmations.letters.contents import LANGUAGES
 from runbooks.confirmations.letters.wording import texts
 from runbooks.typesetting import process
-from tests.confirmations.letters import MADE_AT, SENDER, letter, made, words
+from tests.confirmations.letters import MADE_AT, SENDER, letter, made
+from tests.pdf import fonts, structure, words
 
 CODE = re.compile(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}\b")
-
-
-def fonts(pdf: PdfReader) -> Iterator[DictionaryObject]:
-    for page in pdf.pages:
-        for entry in page["/Resources"]["/Font"].values():
-            yield entry.get_object()
-
-
-def elements(node: Any) -> Iterator[DictionaryObject]:
-    """Every element of the structure, depth first."""
-    node = node.get_object()
-    if isinstance(node, ArrayObject):
-        for child in node:
-            yield from elements(child)
-    elif isinstance(node, DictionaryObject):
-        if "/S" in node:
-            yield node
-        yield from elements(node.get("/K", ArrayObject()))
-
-
-def structure(pdf: PdfReader) -> list[DictionaryObject]:
-    return list(elements(pdf.trailer["/Root"]["/StructTreeRoot"]["/K"]))
 
 
 def test_the_code_is_read_from_the_text() -> None:

@@ -19,7 +19,7 @@ from runbooks.timeline.models import TimelineEvent
 from runbooks.timeline.verify import verify_chain
 from tests.confirmations.conftest import Texts
 from tests.confirmations.holders import days_ago, make_holder
-from tests.confirmations.letters import read, words
+from tests.pdf import read, words
 
 pytestmark = pytest.mark.django_db
 CODE = re.compile(r"(?<!IR-)\b[0-9A-Z]{4}-[0-9A-Z]{4}\b")

@@ -94,8 +94,9 @@ def test_where_nothing_can_be_counted_nothing_is_looked_at(networks: list[str], 
 
 
 @pytest.mark.usefixtures("full")
-def test_a_count_that_fails_meanwhile_breaks_no_answer() -> None:
+def test_a_count_that_fails_meanwhile_breaks_no_answer_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     count_wrong(origin("203.0.113.9", "ola.dahl"), "ola.dahl")
+    assert caplog.messages == ["Valkey failed just now: a wrong try is not counted"]
 
 
 def test_nobody_waits_long_for_a_valkey_that_is_silent() -> None:

@@ -84,3 +84,27 @@ def test_a_file_that_the_storage_lost_is_not_found(
     evidence = add_file("a.txt", b"x")
     default_storage.delete(str(evidence.file.name))
     assert client_of(responder).get(address(evidence)).status_code == 404
+
+
+def test_the_step_leads_to_the_file_and_to_who_had_it_in_hand(
+    add_file: Callable[[str, bytes], Evidence], auditor: User, client_of: ClientOf
+) -> None:
+    evidence = add_file("a.txt", b"x")
+    incident, file = evidence.step.incident, evidence.attachment
+    assert file is not None
+    assert (file.incident_id, file.name, file.stored.sha256) == (incident.pk, "a.txt", evidence.sha256)
+    page = client_of(auditor).get(f"/incidents/{incident.reference}/steps/?open={evidence.step.key}").content.decode()
+    there = reverse("attachment", args=[incident.reference, file.number])
+    assert f'<a href="{there}">File {file.number}</a>' in page
+
+
+def test_a_file_from_before_the_store_is_handed_over_and_leads_nowhere(
+    add_file: Callable[[str, bytes], Evidence], responder: User, client_of: ClientOf
+) -> None:
+    evidence = add_file("a.txt", b"x")
+    Evidence.objects.update(attachment=None)
+    client, incident = client_of(responder), evidence.step.incident
+    assert b"".join(client.get(address(evidence)).streaming_content) == b"x"
+    page = client.get(f"/incidents/{incident.reference}/steps/?open={evidence.step.key}").content.decode()
+    assert evidence.sha256 in page
+    assert "File 1</a>" not in page

@@ -180,9 +180,18 @@ def test_each_list_is_paged_without_a_gap(
 @pytest.mark.parametrize("before", ["x", "9" * 40, "2026-01-01T00:00:00_5", "2026-01-01T00:00:00+00:00_x", "_", "٣"])
 @pytest.mark.parametrize("kind", ["approvals", "decisions", "corrections", "redactions", "nothing"])
 def test_a_place_that_cannot_be_is_the_beginning(
-    incident: Incident, kind: str, before: str, auditor: User, client_of: Callable[[User], Client]
-) -> None:
-    read(client_of(auditor), incident, "decisions", kind=kind, before=before)
+    incident: Incident, kind: str, before: str, responder: User, coordinator: User, auditor: User,
+    client_of: Callable[[User], Client],
+) -> None:  # fmt: skip
+    decide(incident, responder, coordinator)
+    first = make_entry(incident, "Word 0.", lane=Lane.DECISION)
+    make_entry(incident, "Word 0.", corrects=first.sequence, kind="entry.corrected")
+    Redaction.objects.create(
+        incident=incident, event=first, reason="Word 0.", legal_basis="UK GDPR, Article 17", status="refused",
+        requester=responder, requested_at=AT, decider=coordinator, decided_at=AT, decision_note="Still needed",
+    )  # fmt: skip
+    page = read(client_of(auditor), incident, "decisions", kind=kind, before=before)
+    assert "Word 0." in page.partition("<tbody>")[2]
 
 
 @pytest.mark.parametrize("name", ["audit", "decisions"])

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
-from pypdf import PdfReader
 
 from runbooks.exports.formats import FORMATS, PLAIN, Format
 from runbooks.exports.models import SigningKey
@@ -25,6 +24,7 @@ from tests.exports.exporting import (
     written,
 )
 from tests.factories import make_entry, make_incident
+from tests.pdf import read, words
 
 pytestmark = pytest.mark.django_db
 every_format = pytest.mark.parametrize("one", FORMATS.values(), ids=list(FORMATS))
@@ -40,7 +40,7 @@ def incident(db: None) -> Incident:
 def text_of(raw: bytes) -> str:
     """The text in a file, whatever it is packed in."""
     if raw.startswith(b"%PDF"):
-        return " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(raw)).pages).split())
+        return words(read(raw))
     if not raw.startswith(b"PK"):
         return raw.decode()
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:

@@ -173,5 +173,9 @@ def test_the_command_previews_then_adds(incident: Incident, tmp_path: Path) -> N
         said("--zone", "Mars")
     with pytest.raises(CommandError, match="No column says what happened"):
         said("--mapping", "What happened=more")
+    with pytest.raises(CommandError, match=r"there is no such column\. Columns: .*What happened"):
+        said("--mapping", "Nothing=more")
+    with pytest.raises(CommandError, match="write COLUMN=FIELD"):
+        said("--mapping", "What happened")
     with pytest.raises(CommandError, match="Cannot read"):
         call_command("import_timeline", incident.reference, str(tmp_path / "absent.csv"))

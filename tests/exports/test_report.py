@@ -17,10 +17,10 @@ from runbooks.incidents.models import Incident
 from runbooks.room.operations.entries import correct_entry
 from runbooks.timeline.models import Lane
 from runbooks.timeline.operations import Entry, record, record_many
-from runbooks.timeline.queries import Filter
 from runbooks.typesetting import SettingError, process
-from tests.exports.reports import MADE_AT, elements, fonts, headings, report_of, source_of, structure, words
+from tests.exports.reports import MADE_AT, report_of, source_of
 from tests.factories import make_account, make_action, make_incident, make_step
+from tests.pdf import elements, fonts, headings, structure, words
 
 AT = MADE_AT - timedelta(hours=2)
 HOSTILE = [
@@ -230,12 +230,12 @@ def test_a_report_with_a_filter_holds_the_figures_and_what_the_filter_shows(inci
     confirmed(incident, "Birkmere")
     add(incident, "We lock everyone out", lane=Lane.DECISION)
     add(incident, "A note for ourselves")
-    pdf = report_of(incident, Filter(lane="decision"))
+    pdf = report_of(incident, "lane=decision")
     said = words(pdf)
     assert "We lock everyone out" in said
     assert "A note for ourselves" not in said
     assert "birkmere@" not in said
-    assert "decisions only" in said
+    assert "kind Decision" in said
     assert "no tables of accounts, steps and actions" in said
     assert "Accounts" not in headings(pdf)
 

@@ -18,11 +18,14 @@ def validator(name: str) -> Draft202012Validator:
 
 
 def test_a_bundle_fits_the_schemas(parts: Parts) -> None:
-    validator("manifest").validate(json.loads(parts.files["manifest.json"]))
-    for name, file in (("chain", "chain.jsonl"), ("checkpoint", "checkpoints.jsonl")):
-        one = validator(name)
-        for line in parts.files[file].splitlines():
-            one.validate(json.loads(line))
+    written = {
+        "manifest": [parts.files["manifest.json"]],
+        "chain": parts.files["chain.jsonl"].splitlines(),
+        "checkpoint": parts.files["checkpoints.jsonl"].splitlines(),
+    }
+    for name, lines in written.items():
+        wrong = [error.message for line in lines for error in validator(name).iter_errors(json.loads(line))]
+        assert (len(lines) > 0, wrong) == (True, [])
 
 
 def test_what_the_verifier_refuses_fits_no_schema(parts: Parts) -> None:

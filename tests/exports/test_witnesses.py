@@ -116,6 +116,8 @@ def test_the_same_witness_is_added_once_and_again_after_it_ended(administrator: 
     with pytest.raises(CannotAddWitnessError, match="already"):
         added(administrator)
     end_witness(witness_id=first.pk, actor=actor_for(administrator), at=timezone.now())
+    first.refresh_from_db()
+    assert first.ended_by == str(administrator)
     assert added(administrator).pk != first.pk
     with pytest.raises(NotFoundError):
         end_witness(witness_id=first.pk, actor=actor_for(administrator), at=timezone.now())
@@ -239,3 +241,18 @@ def test_a_webhook_is_not_led_elsewhere(administrator: User, signed: Checkpoint,
     assert send() == 0
     assert len(receiver.asked) == 1
     assert "redirect" in WitnessCopy.objects.get().reason
+
+
+def test_the_pages_say_who_added_a_witness_and_who_ended_it(
+    administrator: User, coordinator: User, signed: Checkpoint, incident: Incident, client_of: ClientOf
+) -> None:
+    witness = added(coordinator)
+    send()
+    end_witness(witness_id=witness.pk, actor=actor_for(administrator), at=timezone.now())
+    said = client_of(coordinator).get("/witnesses/").content.decode()
+    assert f"by {coordinator}, ended" in said
+    assert f"by {administrator}</span>" in said
+    assert (
+        f"by {administrator}</span>"
+        in client_of(coordinator).get(f"/incidents/{incident.reference}/seal/").content.decode()
+    )

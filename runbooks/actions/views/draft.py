@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from django.http import HttpResponse
 from django.shortcuts import render
 
-from runbooks.access.http import PortalRequest
+from runbooks.access.http import PortalRequest, whole_number
 from runbooks.actions.models import Action, ActionDecision
 from runbooks.actions.views.brief import Brief, brief_of
 from runbooks.actions.views.forms import BreakGlassForm, ExcludeForm, TakeInForm, VersionForm
@@ -38,8 +38,7 @@ def show(request: PortalRequest, seen: Seen, *, status: int = 200) -> HttpRespon
 
 def position(request: PortalRequest) -> int:
     """From which account of the list names are shown."""
-    text = request.GET.get("after", "")
-    return min(int(text), POSITION_MAX) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+    return min(whole_number(request.GET.get("after")) or 0, POSITION_MAX)
 
 
 def frame(seen: Seen, after: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 
+from runbooks.access.http import whole_number
 from runbooks.actions.models import ActionDecision
 from runbooks.actions.operations import Choice
 from runbooks.actions.operations.deciding import COMMENT_MAX
@@ -115,9 +116,10 @@ class DecideForm(RunForm):
 
     def clean_number(self) -> int | None:
         text = "".join(self.cleaned_data["number"].replace(",", "").split())
-        if text and not (text.isascii() and text.isdecimal() and len(text) < 10):
+        count = whole_number(text)
+        if text and count is None:
             raise forms.ValidationError("Type a number in digits. You find it under Scope.")
-        return int(text) if text else None
+        return count
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}

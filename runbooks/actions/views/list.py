@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
-from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.http import PortalRequest, actor_of, whole_number
 from runbooks.access.permissions import can
 from runbooks.actions.models import Action
 from runbooks.actions.queries.found import GREATEST
@@ -44,8 +44,8 @@ class Line:
 def page(request: PortalRequest, reference: str) -> HttpResponse:
     actor, at = actor_of(request), now()
     incident = incident_for(actor, reference)
-    before = request.GET.get("before", "")
-    place = min(int(before), GREATEST) if before.isascii() and before.isdecimal() and len(before) < 19 else None
+    before = whole_number(request.GET.get("before"))
+    place = min(before, GREATEST) if before is not None else None
     found, following = actions_of(incident.pk, at, before=place)
     context = {
         "incident": incident,

@@ -8,9 +8,10 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from runbooks.access.http import PortalRequest
+from runbooks.access.http import PortalRequest, whole_number, whole_numbers
 from runbooks.access.permissions import can
 from runbooks.actions.models import Action, ActionDecision
+from runbooks.actions.queries.found import GREATEST
 from runbooks.actions.queries.ledger import SHOWN, before_of_first, ledger_page
 from runbooks.actions.queries.listing import title_of
 from runbooks.actions.queries.progress import Progress, progress_of
@@ -24,7 +25,7 @@ from runbooks.presentation import clock, full_clock, number, span
 
 Status = Action.Status
 FORMS = (PauseForm, RollbackForm, SettleForm, ReviewForm)
-GREATEST, SOUGHT_MAX = 2**31 - 1, 200
+SOUGHT_MAX = 200
 ENDED = (Status.DONE, Status.DONE_WITH_FAILURES, Status.CANCELLED)
 DECISION_MARKS = {
     ActionDecision.Kind.APPROVED: ("two", "good"),
@@ -132,7 +133,8 @@ def _ledger(request: PortalRequest, seen: Seen, counted: Progress, *, choosable:
     is_plain = not sought and request.method != "POST"
     wanted = request.GET.get("show", "") or (_worth_seeing(seen.action, counted) if is_plain else "all")
     wanted = wanted if wanted in SHOWN else "all"
-    page = ledger_page(seen.action.pk, wanted, after=_position(request.GET.get("after", "")), sought=sought)
+    after = min(whole_number(request.GET.get("after")) or 0, GREATEST)
+    page = ledger_page(seen.action.pk, wanted, after=after, sought=sought)
     before = before_of_first(seen.action, page.rows)
     address = reverse("action", args=[seen.incident.reference, seen.action.number])
     table = Table(seen.incident, seen.action, seen.at, before, choosable, _ticked(request))
@@ -265,9 +267,4 @@ def _worth_seeing(action: Action, counted: Progress) -> str:
 
 def _ticked(request: PortalRequest) -> frozenset[int]:
     """Rows that stay ticked when a form was refused."""
-    given = request.POST.getlist("row")
-    return frozenset(int(text) for text in given if text.isascii() and text.isdecimal() and len(text) < 19)
-
-
-def _position(text: str) -> int:
-    return min(int(text), GREATEST) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+    return frozenset(whole_numbers(request.POST.getlist("row")))

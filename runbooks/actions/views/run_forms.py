@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from django import forms
 
+from runbooks.access.http import whole_numbers
 from runbooks.actions.models import ActionAccount
 from runbooks.actions.operations.settling import BY_HAND, EVIDENCE_MAX
 from runbooks.actions.queries.ledger import row_ids_in_hand
@@ -56,7 +57,7 @@ class ChosenForm(RunForm):
     @property
     def picked(self) -> list[int]:
         given = self.data.getlist("row") if hasattr(self.data, "getlist") else []
-        return [int(text) for text in given if text.isascii() and text.isdecimal() and len(text) < 19]
+        return whole_numbers(given)
 
     def row_ids(self) -> list[int] | None:
         return None if self.is_for_all else self.picked

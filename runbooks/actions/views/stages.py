@@ -13,10 +13,11 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from runbooks.access.http import PortalRequest
+from runbooks.access.http import PortalRequest, whole_number
 from runbooks.access.permissions import require
 from runbooks.actions.models import Action, RestorationStage
 from runbooks.actions.operations import StagePlan, change_stop_rule, draft_stage, plan_stages
+from runbooks.actions.queries.found import GREATEST
 from runbooks.actions.queries.stages import StageNow, has_stage_run, is_lock_down, stages_now
 from runbooks.actions.views.seen import Seen, see
 from runbooks.errors import DomainError, NotAllowedError, NotFoundError
@@ -31,7 +32,6 @@ WHO = [
     (Selector.REST, "Everybody left"),
 ]
 BLANK = 1
-GREATEST = 2**31 - 1
 
 
 class StageForm(forms.Form):
@@ -130,14 +130,13 @@ def page(request: PortalRequest, reference: str, number: int) -> HttpResponse:
     formset = Stages(request.POST, prefix="stage", form_kwargs={"zone": seen.incident.zone})
     if not formset.is_valid():
         return _show(request, seen, formset=formset, status=400)
-    version = request.POST.get("version", "")
     try:
         plan_stages(
             action_id=seen.action.pk,
             stages=_in_order(formset),
             actor=seen.actor,
             at=seen.at,
-            version=int(version) if version.isdecimal() and len(version) < 10 else None,
+            version=whole_number(request.POST.get("version")),
         )
     except (NotFoundError, NotAllowedError):
         raise

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 
+from runbooks.access.http import whole_number
 from runbooks.affected_accounts.models import AffectedAccount, FactKind, State, Tier
 from runbooks.affected_accounts.queries.counts import NEVER_TRIED, READY, state_counts, unresolved_count
 from runbooks.affected_accounts.transitions import BACK_IN_USE, COMPROMISED_STATES, GROUPS, Group, fact_column
@@ -73,7 +74,7 @@ class AccountFilter:
         }
         chosen = {field.name: given.get(field.name, "").strip() for field in fields(cls)}
         kept = {name: value for name, value in chosen.items() if name not in allowed or value in allowed[name]}
-        if not (kept["owner"] == NOBODY or (kept["owner"].isdecimal() and len(kept["owner"]) < 19)):
+        if kept["owner"] != NOBODY and whole_number(kept["owner"]) is None:
             kept["owner"] = ""
         kept["q"] = kept["q"].replace("\0", "")[:200]
         return cls(**kept)

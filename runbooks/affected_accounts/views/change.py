@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.http import PortalRequest, actor_of, whole_numbers
 from runbooks.access.permissions import require
 from runbooks.affected_accounts.models import AffectedAccount, State
 from runbooks.affected_accounts.operations import Outcome
@@ -43,7 +43,7 @@ def read_selection(request: PortalRequest, incident: Incident) -> Selection:
     back = reverse("accounts", args=[incident.reference]) + (f"?{query}" if query else "")
     if request.GET.get("whole"):
         return Selection(selected_ids(incident.pk, wanted), wanted, is_whole=True, back=back)
-    ids = sorted({int(value) for value in request.GET.getlist("id") if value.isdecimal() and len(value) < 19})
+    ids = sorted(set(whole_numbers(request.GET.getlist("id"))))
     return Selection(ids, wanted, is_whole=False, back=back)
 
 

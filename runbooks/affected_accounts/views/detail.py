@@ -7,7 +7,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.http import PortalRequest, actor_of, whole_number
 from runbooks.access.permissions import Actor, can, require
 from runbooks.access.reading_log import note_account
 from runbooks.affected_accounts.models import AccountFact, AffectedAccount, ContactAttempt, FactKind, State
@@ -51,10 +51,7 @@ def act(request: PortalRequest, reference: str, affected_id: int, verb: str) -> 
     form = FORMS[verb](request.POST, incident=incident, states={account.state}, now=at)
     if not form.is_valid():
         return _show(request, incident, account, actor, at, form, status=400)
-    version = request.POST.get("version", "")
-    work = Work(
-        incident, [account.pk], actor, at, version=int(version) if version.isdecimal() and len(version) < 19 else None
-    )
+    work = Work(incident, [account.pk], actor, at, version=whole_number(request.POST.get("version")))
     try:
         outcome = form.perform(work)
     except (NotFoundError, NotAllowedError):

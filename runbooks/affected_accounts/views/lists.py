@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.http import PortalRequest, actor_of, whole_number
 from runbooks.access.permissions import require
 from runbooks.affected_accounts.models import AffectedImport
 from runbooks.affected_accounts.operations import Applied, apply_import, stage_import
@@ -137,11 +137,8 @@ def preview(request: PortalRequest, reference: str, import_id: int) -> HttpRespo
 def _picks(request: PortalRequest) -> dict[int, int]:
     """{line number: account id} from fields pick-<number>; empty means the line stays unresolved."""
     given = [(name.removeprefix("pick-"), str(value)) for name, value in request.POST.items() if name[:5] == "pick-"]
-    return {int(line): int(account) for line, account in given if _is_number(line) and _is_number(account)}
-
-
-def _is_number(text: str) -> bool:
-    return text.isdecimal() and len(text) < 19
+    picks = ((whole_number(line), whole_number(account)) for line, account in given)
+    return {line: account for line, account in picks if line is not None and account is not None}
 
 
 def _questions(request: PortalRequest, lines: tuple[Line, ...], picks: dict[int, int]) -> list[Question]:

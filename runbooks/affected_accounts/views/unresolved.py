@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.http import PortalRequest, actor_of, whole_number
 from runbooks.access.permissions import can
 from runbooks.affected_accounts.operations import settle_line
 from runbooks.affected_accounts.queries import unresolved_count
@@ -25,7 +25,7 @@ class SettleForm(forms.Form):
 
     def clean_account(self) -> str:
         chosen: str = self.cleaned_data["account"]
-        if not (chosen == "nobody" or chosen.isdecimal()):
+        if chosen != "nobody" and whole_number(chosen) is None:
             raise forms.ValidationError("Choose the account it means, or that it means nobody.")
         return chosen
 
@@ -67,8 +67,8 @@ def _show(
     request: PortalRequest, incident: Incident, refused_id: int = 0, refusal: str = "", *, status: int = 200
 ) -> HttpResponse:
     actor = actor_of(request)
-    after = request.GET.get("after", "")
-    lines, more = unresolved_lines(incident.pk, after=int(after) if after.isdecimal() and len(after) < 19 else 0)
+    after = whole_number(request.GET.get("after")) or 0
+    lines, more = unresolved_lines(incident.pk, after=after)
     looked, text = request.GET.get("line", ""), request.GET.get("find", "").strip()[:200]
     found = find_accounts(text) if text else ()
     context = {

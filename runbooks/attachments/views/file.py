@@ -9,7 +9,7 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.http import PortalRequest, actor_of, whole_number
 from runbooks.access.permissions import Actor, can, require
 from runbooks.access.reading_log import reader_of
 from runbooks.attachments import operations
@@ -96,8 +96,7 @@ def _show(
     status: int = 200,
 ) -> HttpResponse:
     attachment = attachment_for(incident.pk, file_number)
-    before = request.GET.get("before", "")
-    place = int(before) if before.isascii() and before.isdecimal() and len(before) < 19 else None
+    place = whole_number(request.GET.get("before"))
     events, following = custody_of(attachment.pk, before=place)
     downloads = downloads_of([attachment.pk]).get(attachment.pk, 0)
     context = {

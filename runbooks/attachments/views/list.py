@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.http import PortalRequest, actor_of, whole_number
 from runbooks.access.permissions import Actor, can, require
 from runbooks.attachments.names import NAME_MAX, size_in_words
 from runbooks.attachments.operations import attach_file
@@ -67,8 +67,8 @@ def _show(
     status: int = 200,
 ) -> HttpResponse:
     name = request.GET.get("name", "").strip()[:NAME_MAX]
-    before = request.GET.get("before", "")
-    place = min(int(before), GREATEST) if before.isascii() and before.isdecimal() and len(before) < 19 else None
+    before = whole_number(request.GET.get("before"))
+    place = min(before, GREATEST) if before is not None else None
     found, following = attachments_of(incident.pk, before=place, name=name)
     downloads = downloads_of([one.pk for one in found])
     context = {

@@ -77,7 +77,7 @@ def _attach(
         file = new_attachment(incident, stored, note=note, sequence=following, actor=actor, at=at)
         added.file.name = file.stored.name
         added.file_name, added.size, added.sha256 = stored.name, stored.size, stored.sha256
-        details["file"] = file.number
+        added.attachment, details["file"] = file, file.number
     added.save()
     said = f"evidence added, {_said(added)}"
     record(incident, step_entry(step, "evidence_added", said, {**details, **_details(added)}), actor=actor, at=at)

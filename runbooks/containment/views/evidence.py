@@ -10,7 +10,7 @@ from runbooks.access.reading_log import note_reading, reader_of
 from runbooks.attachments.operations import note_download
 from runbooks.attachments.sending import download as download_of
 from runbooks.attachments.sending import without_bytes
-from runbooks.containment.queries import evidence_attachment, evidence_file
+from runbooks.containment.queries import evidence_file
 from runbooks.incidents.queries import incident_for
 from runbooks.timeline.operations import now
 
@@ -24,7 +24,7 @@ def download(request: PortalRequest, reference: str, key: str, evidence_id: int)
     evidence = evidence_file(incident.pk, key, evidence_id)
     if request.method == "HEAD":
         return without_bytes(evidence.file_name, evidence.size or 0, evidence.sha256)
-    attachment = evidence_attachment(evidence)
+    attachment = evidence.attachment
     path = attachment.stored.name if attachment else str(evidence.file.name)
 
     def note() -> None:

@@ -45,11 +45,16 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceLine:
-    """One piece of evidence in words; `withdraw` is where to post a withdrawal, empty when it cannot be."""
+    """One piece of evidence in words; `withdraw` is where to post a withdrawal, empty when it cannot be.
+
+    `file` and `file_address` are the page of a file, with who had it in hand; `address` takes it away.
+    """
 
     icon: str
     text: str
     address: str
+    file: str
+    file_address: str
     note: str
     shows: str
     added: str
@@ -206,10 +211,11 @@ def _evidence_head(state: StepState) -> str:
 def _evidence_line(step: Step, piece: Evidence, wording: Wording, refused: Refused | None) -> EvidenceLine:
     labels = {rule["key"]: rule["label"] for rule in step.evidence_required}
     text, address, icon = piece.note, "", "note"
+    reference, file = wording.incident.reference, piece.attachment
     if piece.kind == Evidence.Kind.LINK:
         text, address, icon = piece.url, piece.url, "right"
     elif piece.kind == Evidence.Kind.FILE:
-        address = reverse("step_evidence_file", args=[wording.incident.reference, step.key, piece.pk])
+        address = reverse("step_evidence_file", args=[reference, step.key, piece.pk])
         text, icon = f"{piece.file_name} ({size_in_words(piece.size or 0)})", "file"
     withdraw, form = "", None
     if wording.may_work and piece.withdrawn_at is None:
@@ -220,6 +226,8 @@ def _evidence_line(step: Step, piece: Evidence, wording: Wording, refused: Refus
         icon=icon,
         text=text,
         address=address,
+        file=f"File {file.number}" if file else "",
+        file_address=reverse("attachment", args=[reference, file.number]) if file else "",
         note="" if piece.kind == Evidence.Kind.NOTE else piece.note,
         shows=labels.get(piece.requirement, ""),
         added=f"added {clock(piece.added_at, wording.zone, wording.now)} by {piece.added_by}",

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from runbooks.access.http import whole_number
 from runbooks.access.permissions import Actor, can
 from runbooks.containment.models import Step
 from runbooks.containment.queries import StepCounts, StepLine, StepState
@@ -75,7 +76,7 @@ class Wanted:
     def read(cls, given: Mapping[str, str], opened: str | None = None) -> "Wanted":
         """From a query string; nonsense in it counts as not asked."""
         show, owner = given.get("show", "all"), given.get("owner", "")
-        is_person = owner.isdecimal() and len(owner) < 19
+        is_person = whole_number(owner) is not None
         is_owner = owner == NOBODY or is_person or owner.removeprefix(ROLE_PREFIX) in ROLES
         return cls(
             show=show if show in SHOWS else "all",

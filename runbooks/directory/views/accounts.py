@@ -4,11 +4,10 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.http import PortalRequest, actor_of, whole_number
 from runbooks.access.permissions import can
 from runbooks.directory.models import Account
 from runbooks.directory.queries import AccountCounts, Filter, account_counts, account_page, departments
-from runbooks.directory.views.numbers import whole_number
 
 STATES = (
     ("enabled", "Enabled"),

@@ -12,7 +12,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.http import PortalRequest, actor_of, whole_number
 from runbooks.directory.columns import LABELS, problems
 from runbooks.directory.models import DirectoryImport
 from runbooks.directory.operations import (
@@ -26,7 +26,6 @@ from runbooks.directory.operations import (
 )
 from runbooks.directory.queries import import_for, preview, samples
 from runbooks.directory.staging import Counts
-from runbooks.directory.views.numbers import whole_number
 from runbooks.presentation import plural
 
 TABS = (("rejected", "Rejected"), ("gone", "Gone"), ("changed", "Changed"), ("new", "New"))

@@ -9,12 +9,11 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.http import PortalRequest, actor_of, whole_number
 from runbooks.access.permissions import can, require
 from runbooks.directory.operations import protect_account, release_account
 from runbooks.directory.queries import account_for, protection_page
 from runbooks.directory.views import account as account_page
-from runbooks.directory.views.numbers import whole_number
 from runbooks.directory.views.protection_form import ProtectionForm
 
 

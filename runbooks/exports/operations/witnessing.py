@@ -108,8 +108,8 @@ def end_witness(*, witness_id: int, actor: Actor, at: datetime) -> Witness:
     """Send no more to this witness; what waits is not sent either. The row stays, for auditors to see."""
     require(actor, "manage_witnesses")
     witness = _current(witness_id)
-    witness.ended_at = at
-    witness.save(update_fields=["ended_at"])
+    witness.ended_at, witness.ended_by = at, actor.name[:160]
+    witness.save(update_fields=["ended_at", "ended_by"])
     waiting = WitnessCopy.objects.filter(witness=witness, status__in=OPEN)
     waiting.update(status=Status.FAILED, next_attempt_at=None, reason=f"{actor.name} ended this witness.")
     return witness

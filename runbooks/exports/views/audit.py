@@ -14,13 +14,13 @@ from django.views.decorators.http import require_safe
 from runbooks.access.http import PortalRequest, actor_of
 from runbooks.access.models import Role
 from runbooks.access.permissions import can, require
-from runbooks.exports import keys
 from runbooks.exports.formats import FORMATS
 from runbooks.exports.models import Checkpoint, Export
 from runbooks.exports.operations.verifying import is_well_signed
 from runbooks.exports.queries import seal
 from runbooks.exports.queries.audit import counted
 from runbooks.exports.queries.list import exports_of
+from runbooks.exports.views.seal import key_box
 from runbooks.incidents.models import Incident
 from runbooks.incidents.queries import incident_for
 from runbooks.presentation import clock, full_clock, number, plural
@@ -83,7 +83,7 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
         "bundle": _newest_bundle(found.exports if found else []),
         "signers": f"{settings.PORTAL_URL.rstrip('/')}{reverse('signers')}",
         **_signed(incident, at),
-        **_key(incident),
+        **key_box(actor, incident),
     }
     return render(request, "exports/audit.html", context)
 
@@ -105,20 +105,6 @@ def _segment(one: Checkpoint, older: Checkpoint | None, incident: Incident, at: 
     first = older.sequence + 1 if older is not None else 1
     said = f"#{number(first)} to #{number(one.sequence)}" if first < one.sequence else f"#{number(one.sequence)}"
     return Segment(said, clock(one.signed_at, incident.zone, at), is_well_signed(one))
-
-
-def _key(incident: Incident) -> dict[str, Any]:
-    try:
-        key = keys.held().key
-    except keys.NoKeyError:
-        return {"key": None}
-    return {
-        "key": key,
-        "key_first": key.fingerprint[:15],
-        "key_rest": key.fingerprint[15:],
-        "key_made": full_clock(key.made_at, incident.zone),
-        "key_uses": seal.uses_of(key, incident.pk),
-    }
 
 
 def _taken(export: Export, incident: Incident, at: datetime) -> Taken:

@@ -22,11 +22,9 @@ def download(request: PortalRequest, reference: str, export_number: int) -> Http
     export = ready_export(incident.pk, export_number)
     if request.method == "HEAD":
         return without_bytes(export.file_name, export.size or 0, export.sha256)
-    response = download_of(request, export.file, export.file_name, export.sha256)
-    try:
+
+    def note() -> None:
         note_download(incident_id=incident.pk, number=export.number, reader=reader_of(request), at=now())
-    except BaseException:
-        response.close()
-        raise
-    request.is_reading_noted = True
-    return response
+        request.is_reading_noted = True
+
+    return download_of(request, export.file, export.file_name, export.sha256, note)

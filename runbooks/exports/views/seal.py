@@ -90,7 +90,7 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
         "witnesses": [one for one in seal.witnesses(incident.pk) if one.witness.ended_at is None or one.sent],
         "may_manage": can(actor, "manage_witnesses"),
         "has_authority": bool(settings.TSA_URL),
-        **_key(actor, incident, at),
+        **key_box(actor, incident),
         **_standing(incident, at),
     }
     return render(request, "exports/seal.html", context)
@@ -127,8 +127,8 @@ def _standing(incident: Incident, at: datetime) -> dict[str, Any]:
     }
 
 
-def _key(actor: Actor, incident: Incident, at: datetime) -> dict[str, Any]:
-    """The key at hand; or why there is none, with paths only for those who can mend it."""
+def key_box(actor: Actor, incident: Incident) -> dict[str, Any]:
+    """The key at hand; or why there is none, with paths only for those who can mend it. For exports/_key.html."""
     try:
         key = keys.held().key
     except keys.NoKeyError as error:

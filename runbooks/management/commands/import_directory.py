@@ -15,6 +15,7 @@ from runbooks.directory.formats import NAMES_OF_ENCODINGS, DirectoryFile, open_d
 from runbooks.directory.operations import import_file
 from runbooks.directory.queries import Preview, preview_file, suggested_columns
 from runbooks.errors import DomainError
+from runbooks.management.mapping import add_mapping, read_mapping
 from runbooks.presentation import number, plural
 
 SHOWN = 20
@@ -48,14 +49,7 @@ class Command(BaseCommand):
         decision.add_argument("--apply", action="store_true", help="write, also where accounts change or go")
         decision.add_argument("--preview", action="store_true", help="never write")
         parser.add_argument("--allow-gone", action="store_true", help="more than a fifth of the accounts may be gone")
-        parser.add_argument(
-            "--mapping",
-            nargs="+",
-            action="extend",
-            default=[],
-            metavar="COLUMN=FIELD",
-            help=f"which column fills which field, remembered for this header; fields: {', '.join(LABELS)}",
-        )
+        add_mapping(parser, "which column fills which field, remembered for this header", LABELS)
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -68,7 +62,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _read(self, file: BinaryIO, options: dict[str, Any]) -> None:
-        choice = _choice(options["mapping"])
+        choice = read_mapping(options["mapping"])
         opened = open_directory_file(file)
         columns = suggested_columns(opened, choice)
         if wrong := problems(columns):
@@ -105,16 +99,6 @@ class Command(BaseCommand):
             self.stdout.write(f"  Line {rejection.line} {rejection.reason}.")
         if shown.counts.rejected > SHOWN:
             self.stdout.write(f"  and {number(shown.counts.rejected - SHOWN)} more")
-
-
-def _choice(pairs: list[str]) -> dict[str, str]:
-    choice = {}
-    for pair in pairs:
-        column, equals, field = pair.rpartition("=")
-        if not equals:
-            raise CommandError(f"--mapping {pair}: write COLUMN=FIELD, such as --mapping Email=mail.")
-        choice[column] = field
-    return choice
 
 
 def _outcome(shown: Preview, *, applied: bool, preview_only: bool) -> str:

@@ -3,8 +3,9 @@
 import hashlib
 from argparse import ArgumentParser
 from dataclasses import replace
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from django.core.files import File
 from django.core.management.base import BaseCommand, CommandError
@@ -20,6 +21,7 @@ from runbooks.exports.operations.importing import Preview, import_entries, previ
 from runbooks.exports.queries.imported import Known, source_of
 from runbooks.incidents.models import Incident
 from runbooks.incidents.queries import incident_for
+from runbooks.management.mapping import add_mapping, read_mapping
 from runbooks.presentation import number, plural
 from runbooks.timeline.models import Lane
 from runbooks.timeline.operations import now
@@ -41,14 +43,7 @@ class Command(BaseCommand):
         parser.add_argument("--twice", choices=("first", "second"), default="", help="which of two when clocks go back")
         parser.add_argument("--day-order", choices=("dmy", "mdy"), default="", help="of days such as 03/04/2017")
         parser.add_argument("--lane", choices=("note", "detection"), default="note", help="where the file names none")
-        parser.add_argument(
-            "--mapping",
-            nargs="+",
-            action="extend",
-            default=[],
-            metavar="COLUMN=FIELD",
-            help=f"which column says what; fields: {', '.join(LABELS)}",
-        )
+        add_mapping(parser, "which column says what", LABELS)
         parser.add_argument("--apply", action="store_true", help="add what is new")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -61,14 +56,14 @@ class Command(BaseCommand):
         except (BrokenFileError, DomainError) as error:
             raise CommandError(str(error)) from error
 
-    def _read(self, incident: Incident, file: BinaryIO, options: dict[str, Any]) -> None:
+    def _read(self, incident: Incident, file: BufferedReader, options: dict[str, Any]) -> None:
         opened = open_entries(file)
         choices = _choices(opened, options)
         if wrong := problems(choices.columns):
             columns = ", ".join(opened.columns)
             raise CommandError(f"{' '.join(wrong)} Say it with --mapping COLUMN=FIELD. Columns: {columns}.")
         file.seek(0)
-        sha256 = hashlib.sha256(file.read()).hexdigest()
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         known = Known(incident.pk, sha256)
         known.refresh()
         name = options["file"].name
@@ -110,10 +105,9 @@ def _choices(opened: EntriesFile, options: dict[str, Any]) -> Choices:
     except BadMomentError:
         raise CommandError(f"--zone {options['zone']}: there is no such time zone.") from None
     columns = dict(by_itself.columns)
-    for pair in options["mapping"]:
-        column, equals, field = pair.rpartition("=")
-        if not equals or column not in columns:
-            raise CommandError(f"--mapping {pair}: write COLUMN=FIELD. Columns: {', '.join(columns)}.")
+    for column, field in read_mapping(options["mapping"]).items():
+        if column not in columns:
+            raise CommandError(f"--mapping {column}={field}: there is no such column. Columns: {', '.join(columns)}.")
         columns = {name: "" if fills == field else fills for name, fills in columns.items()} | {column: field}
     day_order = options["day_order"] or TOOLS[by_itself.tool].day_order
     return replace(

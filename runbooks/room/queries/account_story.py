@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 
+from runbooks.access.http import whole_numbers
 from runbooks.actions.models import ActionAccount, ActionExclusion
 from runbooks.affected_accounts.models import AccountFact, AffectedAccount, ContactAttempt, StateChange
 from runbooks.timeline.models import TimelineEvent
@@ -41,10 +42,11 @@ class Place(NamedTuple):
     def read(cls, text: str) -> "Place | None":
         """None for what is no place: the story then begins at its newest."""
         parts = text.split("-")
-        if len(parts) != 3 or not all(part.isascii() and part.isdecimal() and len(part) < 19 for part in parts):
+        numbers = whole_numbers(parts)
+        if not len(parts) == len(numbers) == 3:
             return None
         try:
-            return cls(EPOCH + timedelta(microseconds=int(parts[0])), int(parts[1]), int(parts[2]))
+            return cls(EPOCH + timedelta(microseconds=numbers[0]), numbers[1], numbers[2])
         except OverflowError:
             return None
 

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.http import PortalRequest, actor_of, whole_number
 from runbooks.access.models import AccessRecord, Role
 from runbooks.access.permissions import require
 from runbooks.access.reading_log import Reading, readers, readings
@@ -41,9 +41,9 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
     actor, at = actor_of(request), now()
     incident = incident_for(actor, reference)
     require(actor, "view_access_log", incident.pk)
-    who, kind = _number(request.GET.get("who", "")), request.GET.get("kind", "")
+    who, kind = whole_number(request.GET.get("who")), request.GET.get("kind", "")
     kind = kind if kind in Kind.values else ""
-    before = _number(request.GET.get("before", ""))
+    before = whole_number(request.GET.get("before"))
     rows = readings(incident.pk, before=before, user_id=who, kind=kind, limit=PAGE + 1)
     shown = rows[:PAGE]
     context = {
@@ -60,11 +60,6 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
         "next": shown[-1].id if len(rows) > PAGE else None,
     }
     return render(request, "room/readings.html", context)
-
-
-def _number(text: str) -> int | None:
-    """What an address names; nonsense counts as nothing."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
 
 
 def _line(row: Reading, incident: Incident, at: datetime) -> Line:

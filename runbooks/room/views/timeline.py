@@ -14,7 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_http_methods, require_safe
 
-from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.http import PortalRequest, actor_of, whole_number
 from runbooks.access.permissions import can
 from runbooks.containment.models import Step
 from runbooks.incidents.models import Incident
@@ -175,10 +175,10 @@ def _key_events(pinned: list[queries.KeyEvent], incident: Incident, at: datetime
 
 def _new_entries(request: PortalRequest, incident: Incident, asked: Asked) -> str:
     """What the page says that asks again with the number it was made at; nothing on a first visit."""
-    since = request.headers.get("X-Live", "")
-    if not since.isdecimal() or len(since) > 18 or int(since) >= incident.head_sequence:
+    since = whole_number(request.headers.get("X-Live"))
+    if since is None or since >= incident.head_sequence:
         return ""
-    count = queries.new_entries(incident.pk, int(since), asked.filter)
+    count = queries.new_entries(incident.pk, since, asked.filter)
     return plural(count, "new entry", "new entries") if count else ""
 
 

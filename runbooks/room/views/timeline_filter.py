@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.http import QueryDict
 
+from runbooks.access.http import whole_number
 from runbooks.affected_accounts.models import AffectedAccount
 from runbooks.incidents.models import Incident
 from runbooks.timeline.models import Lane, Precision
@@ -58,7 +59,7 @@ def read(query: QueryDict, incident: Incident, now: datetime, steps: Mapping[int
         end=_moment("to", texts["to"], incident, now, problems),
         corrected=texts["only"] == "corrected",
         pinned=texts["only"] == "pinned",
-        burst=int(texts["burst"]) if _is_number(texts["burst"]) else None,
+        burst=whole_number(texts["burst"]),
         fold=texts["fold"] != "0",
     )
     if wanted.start and wanted.end and wanted.start >= wanted.end:
@@ -80,18 +81,13 @@ def cursor_text(occurred_at: datetime, sequence: int) -> str:
 
 def read_cursor(text: str) -> Cursor | None:
     """None for what is no cursor: the page then begins at its beginning."""
-    micros, _, sequence = text.partition("-")
-    if not _is_number(micros) or not _is_number(sequence):
+    micros, sequence = (whole_number(part) for part in text.partition("-")[::2])
+    if micros is None or sequence is None:
         return None
     try:
-        return Cursor(EPOCH + timedelta(microseconds=int(micros)), int(sequence))
+        return Cursor(EPOCH + timedelta(microseconds=micros), sequence)
     except OverflowError:
         return None
-
-
-def _is_number(text: str) -> bool:
-    """A whole number that a bigint holds."""
-    return text.isascii() and text.isdigit() and len(text) <= 18
 
 
 def _who(text: str) -> tuple[Literal["", "people", "automated"], int | None]:
@@ -99,7 +95,7 @@ def _who(text: str) -> tuple[Literal["", "people", "automated"], int | None]:
         return "people", None
     if text == "automated":
         return "automated", None
-    return "", int(text) if _is_number(text) else None
+    return "", whole_number(text)
 
 
 def _accounts(incident_id: UUID, text: str, problems: dict[str, str]) -> tuple[int, ...] | None:

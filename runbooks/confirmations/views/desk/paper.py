@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.http import PortalRequest, actor_of, whole_number
 from runbooks.access.permissions import Actor, require
 from runbooks.confirmations.models import DeskCall
 from runbooks.confirmations.operations.calling import Ending
@@ -30,8 +30,6 @@ from runbooks.timeline.operations import now
 
 Outcome = DeskCall.Outcome
 ON_PAPER, TYPED = 100, 50
-# Digits of a number that a database can hold, and one more.
-LONGEST_NUMBER = 19
 # As the buttons of a call say it.
 OUTCOMES = [
     (Outcome.REACHED, "Reached"),
@@ -126,9 +124,8 @@ def _typed(request: PortalRequest, incident: Incident, at: datetime) -> list[Row
 
     They are found by account, not by their place: the queue may have moved since the form was opened.
     """
-    given = [text for text in request.POST.getlist("row")[:TYPED] if text.isascii() and text.isdecimal()]
-    typed = {int(text): _fields(request, text) for text in given if len(text) < LONGEST_NUMBER}
-    typed = {pk: fields for pk, fields in typed.items() if any(fields.values())}
+    given = [(whole_number(text), _fields(request, text)) for text in request.POST.getlist("row")[:TYPED]]
+    typed = {pk: fields for pk, fields in given if pk is not None and any(fields.values())}
     rows = [Row(one, typed[one.affected_id]) for one in waiting_of(incident.pk, typed, at)]
     lines = _lines(incident, rows, at)
     noted = note_calls(incident_id=incident.pk, lines=lines, actor=actor_of(request), at=at) if lines else None

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.http import PortalRequest, actor_of, whole_number, whole_numbers
 from runbooks.access.permissions import can
 from runbooks.affected_accounts.models import ContactAttempt, Tier
 from runbooks.affected_accounts.operations.call_hours import hours_in_words
@@ -91,9 +91,8 @@ def line(incident: Incident, waiting: Waiting, at: datetime) -> Line:
 def place_of(request: PortalRequest) -> tuple[int, ...] | None:
     """Where the list goes on, from the address; None for what is no place, such as one of an older list."""
     parts = request.GET.get("after", "").split("-")
-    if len(parts) != PLACE_PARTS or not all(part.isascii() and part.isdecimal() and len(part) < 16 for part in parts):
-        return None
-    return tuple(int(part) for part in parts)
+    place = tuple(whole_numbers(parts))
+    return place if len(parts) == len(place) == PLACE_PARTS else None
 
 
 def next_page(found: list[Waiting], limit: int, within: Within) -> str:
@@ -177,10 +176,10 @@ def take(request: PortalRequest, reference: str) -> HttpResponse:
     """The next of the queue or of a part of it, or the one that is named."""
     actor, at = actor_of(request), now()
     incident = incident_for(actor, reference)
-    within, named = within_of(request.POST), request.POST.get("account", "")
+    within, named = within_of(request.POST), whole_number(request.POST.get("account"))
     rang = "1" if request.POST.get(RANG) else ""
-    if named.isascii() and named.isdecimal() and len(named) < 19:
-        call: DeskCall | None = take_one(incident_id=incident.pk, affected_id=int(named), actor=actor, at=at)
+    if named is not None:
+        call: DeskCall | None = take_one(incident_id=incident.pk, affected_id=named, actor=actor, at=at)
     else:
         call = take_next(incident_id=incident.pk, actor=actor, at=at, within=within)
     if call is None:

@@ -103,7 +103,8 @@ def decisions(writer: Writer) -> Table:
 
 def steps(writer: Writer) -> Table:
     evidence: dict[int, list[Evidence]] = defaultdict(list)
-    for piece in Evidence.objects.filter(step__incident=writer.incident).order_by("added_at", "pk"):
+    pieces = Evidence.objects.select_related("attachment").filter(step__incident=writer.incident)
+    for piece in pieces.order_by("added_at", "pk"):
         evidence[piece.step_id].append(piece)
     found = Step.objects.filter(incident=writer.incident).order_by("position")
     rows = [
@@ -125,8 +126,9 @@ def steps(writer: Writer) -> Table:
 
 
 def _piece(writer: Writer, piece: Evidence) -> str:
+    file = f"File {piece.attachment.number}: " if piece.attachment else ""
     what = {
-        Evidence.Kind.FILE: f"{piece.file_name}, SHA-256 {piece.sha256[:16]}…",
+        Evidence.Kind.FILE: f"{file}{piece.file_name}, SHA-256 {piece.sha256[:16]}…",
         Evidence.Kind.LINK: piece.url,
         Evidence.Kind.NOTE: piece.note,
     }[Evidence.Kind(piece.kind)]
