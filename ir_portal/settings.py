@@ -182,7 +182,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_TIME_LIMIT = 600
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
-    "sweep-notifications": {"task": "notifications.sweep", "schedule": 15.0, "options": {"expires": 15}},
+    "sweep-notifications": {"task": "notifications.deliver", "schedule": 15.0, "options": {"expires": 15}},
     "sweep-confirmations": {"task": "confirmations.sweep", "schedule": 15.0, "options": {"expires": 15}},
     "watch-passwords": {"task": "confirmations.watch", "schedule": 60.0, "options": {"expires": 60}},
     "look-for-probes": {"task": "confirmations.probes", "schedule": 30.0, "options": {"expires": 30}},
@@ -203,6 +203,8 @@ EMAIL_USE_TLS = environment.boolean("EMAIL_USE_TLS", default=False)
 EMAIL_TIMEOUT = 10
 # Whether mail goes to the demonstration's sink, whose messages every signed-in person may then read at /mail-sink/.
 MAIL_SINK = environment.boolean("MAIL_SINK", default=False)
+# How soon a notice that did not leave is tried again; each further attempt waits twice as long, up to an hour.
+NOTICE_RETRY_SECONDS = environment.integer("NOTICE_RETRY_SECONDS", 30)
 DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "IR Portal <ir-portal@portal.example>")
 
 # Identity systems, by name: docs/connectors.md. Named for this portal's people and its exercises, more from the site.

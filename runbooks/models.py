@@ -21,7 +21,7 @@ from runbooks.confirmations.models import (
     Probe,
     TextOrder,
 )
-from runbooks.contacts.models import ContactPoint, ContactPreferences, ContactRule, Rota, RotaShift
+from runbooks.contacts.models import ContactCode, ContactPoint, ContactPreferences, ContactRule, Rota, RotaShift
 from runbooks.containment.models import Evidence, Step
 from runbooks.directory.models import Account, DirectoryImport, HeaderMapping, Protection
 from runbooks.exports.models import (
@@ -70,6 +70,7 @@ __all__ = [
     "Code",
     "Confirmation",
     "ContactAttempt",
+    "ContactCode",
     "ContactPoint",
     "ContactPreferences",
     "ContactRule",

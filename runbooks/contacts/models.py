@@ -18,10 +18,6 @@ class ContactPoint(models.Model):
     added_at = models.DateTimeField()
     verified_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
-    code_hash = models.CharField(max_length=64, blank=True)
-    code_expires_at = models.DateTimeField(null=True, blank=True)
-    code_tries = models.SmallIntegerField(default=0)
-    codes_sent = models.SmallIntegerField(default=0)
     failing_since = models.DateTimeField(null=True, blank=True)
     failed_because = models.CharField(max_length=300, blank=True)
 
@@ -31,9 +27,37 @@ class ContactPoint(models.Model):
                 fields=["user", "channel", "address"], condition=Q(ended_at__isnull=True), name="contact_point_once"
             )
         ]
+        indexes = [models.Index(fields=["channel", "address"], name="contact_point_by_address")]
 
     def __str__(self) -> str:
         return f"{self.channel} of {self.user}"
+
+
+class ContactCode(models.Model):
+    """A code on its way to a contact point: typed in, it proves that its person reads there. The newest counts."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", "Being sent"
+        SENT = "sent", "Sent"
+        FAILED = "failed", "Not sent"
+
+    point = models.ForeignKey(ContactPoint, on_delete=models.PROTECT, related_name="codes")
+    asked_at = models.DateTimeField()
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.WAITING)
+    code_hash = models.CharField(max_length=64, blank=True, help_text="Empty until a worker made the code.")
+    expires_at = models.DateTimeField(null=True, blank=True)
+    tries = models.SmallIntegerField(default=0)
+    leased_until = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=300, blank=True, help_text="Why it was not sent.")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["point", "-asked_at"], name="contact_code_newest"),
+            models.Index(fields=["asked_at"], condition=Q(status="waiting"), name="contact_code_waiting"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.status} code for {self.point}"
 
 
 class ContactRule(models.Model):

@@ -1,9 +1,9 @@
 """The notices of the story, delivered when they would have been, so that no worker sends a day's mail at once."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from aiosmtpd.controller import Controller
@@ -45,8 +45,12 @@ def deliver_as_of_then(incident_id: UUID) -> int:
     notices = list(waiting.order_by("created_at", "pk").values_list("pk", "created_at"))
     with _sink():
         for notification_id, created_at in notices:
-            deliver(notification_id=notification_id, at=created_at + TOOK)
+            deliver(clock=_at(created_at + TOOK), only=[notification_id])
     return len(notices)
+
+
+def _at(moment: datetime) -> Callable[[], datetime]:
+    return lambda: moment
 
 
 @contextmanager

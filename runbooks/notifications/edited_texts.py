@@ -75,7 +75,8 @@ def _expressions(node: VariableNode | IfNode) -> Iterator[FilterExpression]:
 def _operands(condition: Any) -> Iterator[FilterExpression]:
     """The names in a condition; `and`, `or`, `not` and comparisons hold theirs in `first` and `second`."""
     if isinstance(condition, TemplateLiteral):
-        yield condition.value
+        expression: Any = condition.value
+        yield expression
     for part in ("first", "second"):
         if (inner := getattr(condition, part, None)) is not None:
             yield from _operands(inner)

@@ -30,6 +30,7 @@ class Event:
     is_important: bool
     lifetime: timedelta
     bundled_for: timedelta
+    ignores_quiet_hours: bool
     sample: Mapping[str, Any] = field(default_factory=dict)
     chain: Chain | None = None
 
@@ -50,6 +51,7 @@ def _event(name: str, told: Mapping[str, Any]) -> Event:
         is_important=told.get("important", False),
         lifetime=timedelta(hours=told.get("hours", USUAL_HOURS)),
         bundled_for=timedelta(seconds=told.get("bundle_seconds", 0)),
+        ignores_quiet_hours=told.get("ignores_quiet_hours", False),
         sample=told.get("sample", {}),
         chain=Chain(**chain) if chain else None,
     )

@@ -30,6 +30,7 @@ class Notification(models.Model):
         help_text="Empty where it is about the portal itself.",
     )
     event = models.CharField(max_length=60, help_text="noun.verb_past; names the template it was written from.")
+    sequence = models.BigIntegerField(null=True, help_text="The incident's newest entry then, which it tells of.")
     about = models.CharField(max_length=80, blank=True, help_text="What makes it useless when done: step:<id>.")
     importance = models.CharField(max_length=10, choices=Importance.choices, default=Importance.DEFAULT)
     ignores_quiet_hours = models.BooleanField(default=False)
@@ -77,6 +78,7 @@ class Notification(models.Model):
             ),
             models.Index(fields=["incident", "-created_at", "-id"], name="notification_newest_first"),
             models.Index(fields=["-created_at", "-id"], name="notification_by_time"),
+            models.Index(fields=["incident", "sequence"], name="notification_of_entry"),
             models.Index(
                 fields=["incident"], condition=Q(status__in=["failed", "held"]), name="notification_undelivered"
             ),
@@ -187,6 +189,7 @@ class Escalation(models.Model):
     incident = models.ForeignKey("runbooks.Incident", on_delete=models.PROTECT, related_name="escalations")
     event = models.CharField(max_length=60)
     about = models.CharField(max_length=80)
+    sequence = models.BigIntegerField(help_text="Of the entry it began with.")
     texts = models.JSONField(help_text='As rendered when it happened: {language: {"subject", "body", "brief"}}.')
     steps = models.JSONField(help_text="Of the policy as it was then.")
     repeats = models.SmallIntegerField()

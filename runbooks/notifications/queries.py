@@ -2,44 +2,65 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 
+from runbooks.access.models import User
 from runbooks.notifications.models import Notification, NotificationAttempt
 
 Status = Notification.Status
 Place = tuple[datetime, UUID]
 UNDELIVERED = (Status.FAILED, Status.HELD)
 BUNDLE_MOST = 500
+# How the keys of notices begin whose words were taken out: a key is a hash of the words, and goes with them.
+SILENCED = "redacted-"
+# Said to people outside the incident as well: who broke the seal may have chosen who is in it. They name no title.
+BEYOND_THE_ROOM = frozenset({"seal.broken", "seal.mended"})
+
+
+# Where a name of NoticeRow is found, when not under itself.
+PATHS = {"id": "pk", "recipient": "recipient__name"}
 
 
 @dataclass(frozen=True, slots=True)
 class NoticeRow:
-    """One notice to one person by one channel, as it stands."""
+    """One notice to one person, as it stands."""
 
     id: UUID
     created_at: datetime
+    event: str
     subject: str
     body: str
     recipient_id: int
     recipient: str
-    channel: str
-    address: str
+    importance: str
+    route: list[dict[str, Any]]
+    position: int
     status: str
+    reason_code: str
     reason: str
     next_attempt_at: datetime
     delivered_at: datetime | None
+    acknowledged_at: datetime | None
+    carried_by_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try to deliver; `reason` is empty when it did."""
+    """One try to deliver; `reason` is empty when the channel took it. `outcome` is what its provider told later."""
 
     at: datetime
+    channel: str
+    address: str
+    is_delivered: bool
+    reason_code: str
     reason: str
+    outcome: str
+    outcome_at: datetime | None
 
 
 def due(at: datetime, *, only: Collection[UUID] | None = None) -> QuerySet[Notification]:
@@ -69,9 +90,23 @@ def bundled_with(notice: Notification) -> list[Notification]:
     return list(rows.select_for_update(skip_locked=True).order_by("created_at", "pk")[:BUNDLE_MOST])
 
 
+def notices_of_entry(incident_id: UUID, sequence: int) -> QuerySet[Notification]:
+    """The notices that were written of this entry and still have their words."""
+    told = Notification.objects.filter(incident_id=incident_id, sequence=sequence)
+    return told.exclude(idempotency_key__startswith=SILENCED)
+
+
+def is_still_here(notice: Notification) -> bool:
+    """Whether its recipient may still hear of it: they sign in, and are in its incident unless it goes beyond that."""
+    here = Q(memberships__incident_id=notice.incident_id, memberships__ended_at__isnull=True)
+    if notice.incident_id is None or notice.event in BEYOND_THE_ROOM:
+        here = Q()
+    return User.objects.filter(here, pk=notice.recipient_id, is_active=True).exists()
+
+
 def undelivered_count(incident_id: UUID) -> int:
-    """Notices given up on, which a person has to look at: somebody was not told."""
-    return Notification.objects.filter(incident_id=incident_id, status=Status.FAILED).count()
+    """Notices that reached nobody and that nothing more is tried of: a person has to look at them."""
+    return Notification.objects.filter(incident_id=incident_id, status__in=UNDELIVERED).count()
 
 
 def counts_by_status(incident_id: UUID) -> Mapping[str, int]:
@@ -85,15 +120,15 @@ def notices_before(incident_id: UUID, *, statuses: Iterable[str], before: Place 
     if before is not None:
         moment, notification_id = before
         rows = rows.filter(Q(created_at__lt=moment) | Q(created_at=moment, pk__lt=notification_id))
-    columns = ("pk", "created_at", "subject", "body", "recipient_id", "recipient__name", "channel", "address", "status")
-    more = ("reason", "next_attempt_at", "delivered_at")
-    return [NoticeRow(*row) for row in rows.order_by("-created_at", "-pk").values_list(*columns, *more)[:limit]]
+    columns = [one.name for one in fields(NoticeRow)]
+    paths = [PATHS.get(name, name) for name in columns]
+    return [NoticeRow(*row) for row in rows.order_by("-created_at", "-pk").values_list(*paths)[:limit]]
 
 
 def attempts_at(notification_ids: Iterable[UUID]) -> Mapping[UUID, list[Attempt]]:
     """What was tried for each of these notices, oldest first, in one query."""
     tried: dict[UUID, list[Attempt]] = defaultdict(list)
     rows = NotificationAttempt.objects.filter(notification_id__in=list(notification_ids)).order_by("at", "pk")
-    for notification_id, at, reason in rows.values_list("notification_id", "at", "reason"):
-        tried[notification_id].append(Attempt(at, reason))
+    for notification_id, *told in rows.values_list("notification_id", *(one.name for one in fields(Attempt))):
+        tried[notification_id].append(Attempt(*told))
     return tried

@@ -1,9 +1,9 @@
 """Where a notice may go: which places of a route can be used, and which the attacker may be reading."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
@@ -14,12 +14,6 @@ from runbooks.notifications.channels import CHANNELS, channel
 from runbooks.notifications.channels.base import BadAddressError, Reason
 
 NO_ADDRESS: Final = "no address on file"
-
-
-class Wary(Protocol):
-    """An incident, as far as it says what not to trust."""
-
-    untrusted_domains: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +56,7 @@ def refusal_of(place: Place, untrusted: Collection[str]) -> Refusal | None:
     return None
 
 
-def first_usable(
-    places: Sequence[Place], untrusted: Collection[str], *, begin: int = 0
-) -> tuple[int, Refusal | None]:
+def first_usable(places: Sequence[Place], untrusted: Collection[str], *, begin: int = 0) -> tuple[int, Refusal | None]:
     """Which place of the route can be used, from the one numbered `begin` on; else why the first of them cannot."""
     first = Refusal(Reason.NO_ADDRESS, NO_ADDRESS)
     for position, place in enumerate(places[begin:], begin):
@@ -90,7 +82,7 @@ def kept_route(places: Iterable[Place], *, is_fixed: bool = False) -> list[dict[
 
 
 def opened_route(
-    kept: Iterable[dict[str, Any]], points: dict[UUID, ContactPoint], email_on_file: str
+    kept: Iterable[dict[str, Any]], points: Mapping[UUID, ContactPoint], email_on_file: str
 ) -> list[Place]:
     """The route with its addresses as they are now. A contact point that was ended has none any more."""
     found = []

@@ -1,18 +1,11 @@
-"""Delivering in the background: woken one by one, swept by the clock."""
-
-from uuid import UUID
+"""Delivering in the background: woken when something is announced, and by the clock for what that left."""
 
 from celery import shared_task
 from django.utils import timezone
 
-from runbooks.notifications import operations
+from runbooks.notifications.operations import deliver
 
 
 @shared_task(name="notifications.deliver", ignore_result=True)
-def deliver(notification_id: str) -> None:
-    operations.deliver(notification_id=UUID(notification_id), at=timezone.now())
-
-
-@shared_task(name="notifications.sweep", ignore_result=True)
-def sweep() -> None:
-    operations.sweep(clock=timezone.now)
+def deliver_due() -> None:
+    deliver(clock=timezone.now)

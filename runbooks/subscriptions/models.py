@@ -28,6 +28,9 @@ class Subscription(models.Model):
     paused_at = models.DateTimeField(null=True, blank=True, help_text="By a person; disabled is by the portal.")
     paused_by = models.CharField(max_length=160, blank=True)
     called_at = models.DateTimeField(null=True, blank=True, help_text="The last call, however it ended.")
+    last_answer = models.CharField(
+        max_length=300, blank=True, help_text="Of the last call: 204 in 35 ms, or why it failed."
+    )
     failing_since = models.DateTimeField(null=True, blank=True, help_text="The first failure since the last success.")
     failures = models.IntegerField(default=0, help_text="Deliveries given up in a row.")
     worked_at = models.DateTimeField(null=True, blank=True)

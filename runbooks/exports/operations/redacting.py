@@ -15,11 +15,10 @@ from runbooks.access.models import User
 from runbooks.access.permissions import IN_INCIDENT, Actor, require
 from runbooks.errors import DomainError, NotFoundError
 from runbooks.exports.models import Redaction
-from runbooks.exports.queries.redactions import SILENCED, notices_of
 from runbooks.incidents.models import Incident
 from runbooks.incidents.operations import lock
-from runbooks.notifications.models import Notification
 from runbooks.notifications.operations import announce, working_in
+from runbooks.notifications.operations.silencing import silence
 from runbooks.presentation import number
 from runbooks.timeline import queries
 from runbooks.timeline.models import Lane, TimelineEvent
@@ -111,7 +110,7 @@ def approve_redaction(
     event = redaction.event
     # The trigger lets exactly this through, and only now that the row above says so.
     TimelineEvent.objects.filter(pk=event.pk).update(salt=None, summary="", details={})
-    silenced = _silence(event)
+    silenced = silence(incident.pk, event.sequence, body=TAKEN_OUT.format(event.sequence))
     sequence = number(event.sequence)
     summary = f"Content of #{sequence} taken out. Legal basis: {redaction.legal_basis}"
     details = {"asked_by": str(redaction.requester), "decided_by": actor.name, "notices": silenced}
@@ -197,15 +196,3 @@ def _record(
         **details,
     }
     record(incident, Entry(kind, summary, Lane.DECISION, about, corrects=corrects), actor=actor, at=at)
-
-
-def _silence(event: TimelineEvent) -> int:
-    """Erase the words of the notices written of this entry; how many. Their keys, hashes of the words, go, too."""
-    notices = notices_of(event)
-    for notice in notices:
-        notice.subject, notice.body = f"Taken out with entry {event.sequence}", TAKEN_OUT.format(event.sequence)
-        notice.idempotency_key = f"{SILENCED}{notice.pk.hex}"
-        if notice.status == Notification.Status.WAITING:
-            notice.status, notice.reason = Notification.Status.REFUSED, "its words were taken out"
-    Notification.objects.bulk_update(notices, ["subject", "body", "idempotency_key", "status", "reason"])
-    return len(notices)

@@ -4,19 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from runbooks.attachments.models import Attachment
 from runbooks.exports.models import Export, Redaction
 from runbooks.notifications.models import Notification
-from runbooks.notifications.operations import key_of
+from runbooks.notifications.queries import notices_of_entry
 from runbooks.timeline import queries
 from runbooks.timeline.models import Lane, TimelineEvent
 
 PAGE = 50
 SHOWN = 20
-# How the keys of notices begin whose words were taken out.
-SILENCED = "redacted-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +35,14 @@ class Effect:
 
 
 def effect_of(event: TimelineEvent) -> Effect:
-    mine = notices_of(event)
-    keys = {notice.pk for notice in mine}
-    same_moment = sum(notice.pk not in keys for notice in _same_moment(event))
+    mine = notices_of_entry(event.incident_id, event.sequence)
+    statuses = list(mine.values_list("status", flat=True))
+    moment = Notification.objects.filter(incident=event.incident_id, created_at=event.recorded_at)
+    same_moment = moment.exclude(sequence=event.sequence).count()
     accounts = TimelineEvent.objects.filter(incident=event.incident_id, account_ids__overlap=event.account_ids)
     return Effect(
-        notices=len(mine),
-        notices_sent=sum(notice.status == Notification.Status.DELIVERED for notice in mine),
+        notices=len(statuses),
+        notices_sent=statuses.count(Notification.Status.DELIVERED),
         notices_kept=same_moment,
         repeats=_repeats(event),
         about_accounts=accounts.exclude(pk=event.pk).count() if event.account_ids else 0,
@@ -52,21 +51,6 @@ def effect_of(event: TimelineEvent) -> Effect:
             incident=event.incident_id, status=Export.Status.READY, head_sequence__gte=event.sequence
         ).count(),
     )
-
-
-def notices_of(event: TimelineEvent) -> list[Notification]:
-    """The notices that were written of this entry. Their key is a hash over its number among others, which tells."""
-    return [notice for notice in _same_moment(event) if notice.idempotency_key == _key(notice, event.sequence)]
-
-
-def _key(notice: Notification, sequence: int) -> str:
-    said = (notice.subject, notice.body)
-    return key_of(notice.incident_id, notice.event, sequence, notice.recipient_id, notice.channel, *said)
-
-
-def _same_moment(event: TimelineEvent) -> QuerySet[Notification]:
-    notices = Notification.objects.filter(incident=event.incident_id, created_at=event.recorded_at)
-    return notices.exclude(idempotency_key__startswith=SILENCED)
 
 
 def _repeats(event: TimelineEvent) -> list[TimelineEvent]:

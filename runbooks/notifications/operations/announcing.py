@@ -19,8 +19,6 @@ from runbooks.notifications.operations.chains import start_chain
 from runbooks.notifications.routing import first_usable, kept_route, untrusted_in
 from runbooks.notifications.wording import Announcing, Text, written
 
-# Said to people outside the incident as well: who broke the seal may have chosen who is in it. They name no title.
-BEYOND_THE_ROOM: Final = frozenset({"seal.broken", "seal.mended"})
 CRITICAL: Final = 1
 WORKERS_WOKEN: Final = 4
 A_WORKER_EACH: Final = 100
@@ -95,7 +93,9 @@ def _write(
     routes = routes_of({user.pk for user in recipients})
     languages = {"en-gb"} | {routes[user.pk].language for user in recipients}
     if places is not None:
-        routes = {user_id: replace(found, default=list(places), important=list(places)) for user_id, found in routes.items()}
+        routes = {
+            user_id: replace(found, default=list(places), important=list(places)) for user_id, found in routes.items()
+        }
     texts = {language: written(name, context, incident, language=language, at=at) for language in sorted(languages)}
     said = Said(incident, event, about, at, texts, is_fixed=places is not None)
     if incident is not None:
@@ -124,13 +124,15 @@ def _notice(said: Said, user: User, routes: Routes) -> Notification:
     text = said.texts[routes.language]
     places = routes.important if event.is_important else routes.default
     position, refusal = first_usable(places, untrusted_in(incident))
+    route = kept_route(places, is_fixed=said.is_fixed)
     leaves_at = at + event.bundled_for
-    ignores_quiet = incident is not None and incident.severity == CRITICAL
+    ignores_quiet = event.ignores_quiet_hours or (incident is not None and incident.severity == CRITICAL)
     if not ignores_quiet and routes.quiet and (quiet_ends := routes.quiet.ends_after(leaves_at)):
         leaves_at = quiet_ends
     return Notification(
         incident_id=incident.id if incident else None,
         event=event.name,
+        sequence=incident.head_sequence if incident else None,
         about=said.about,
         importance=Notification.Importance.IMPORTANT if event.is_important else Notification.Importance.DEFAULT,
         ignores_quiet_hours=ignores_quiet,
@@ -140,9 +142,9 @@ def _notice(said: Said, user: User, routes: Routes) -> Notification:
         subject=text.subject,
         body=text.body,
         brief=text.brief,
-        idempotency_key=_key(said, user.pk, text),
+        idempotency_key=_key(said, user.pk, text, route),
         bundle=f"{incident.id}:{event.name}:{user.pk}"[:80] if incident and event.bundled_for else "",
-        route=kept_route(places, is_fixed=said.is_fixed),
+        route=route,
         position=position,
         status=Status.HELD if refusal else Status.WAITING,
         reason_code=refusal.code if refusal else "",
@@ -153,9 +155,10 @@ def _notice(said: Said, user: User, routes: Routes) -> Notification:
     )
 
 
-def _key(said: Said, user_id: int, text: Text) -> str:
-    """What names a notice; it also tells later of which entry it was written."""
+def _key(said: Said, user_id: int, text: Text, route: list[dict[str, Any]]) -> str:
+    """The same words of the same entry to the same person are one notice; at places of its own, one each."""
     incident = said.incident
+    places = str(route) if said.is_fixed else ""
     place = [str(incident.id), str(incident.head_sequence)] if incident else ["", said.at.isoformat()]
-    words = "\n".join([*place, said.event.name, said.turn, str(user_id), text.subject, text.body])
+    words = "\n".join([*place, said.event.name, said.turn, str(user_id), places, text.subject, text.body])
     return hashlib.sha256(words.encode()).hexdigest()

@@ -34,6 +34,7 @@ def start_chain(
         incident_id=incident.id,
         event=event.name,
         about=about,
+        sequence=incident.head_sequence,
         texts={language: text.kept() for language, text in texts.items()},
         steps=chain.steps,
         repeats=chain.repeats,

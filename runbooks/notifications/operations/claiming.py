@@ -16,9 +16,8 @@ from runbooks.notifications import call_backs
 from runbooks.notifications.channels import channel
 from runbooks.notifications.channels.base import Message, Reason
 from runbooks.notifications.models import ChannelState, Notification, NotificationAttempt
-from runbooks.notifications.operations.announcing import BEYOND_THE_ROOM
 from runbooks.notifications.operations.breaking import resting
-from runbooks.notifications.queries import bundled_with, due
+from runbooks.notifications.queries import BEYOND_THE_ROOM, bundled_with, due
 from runbooks.notifications.routing import NO_ADDRESS, Refusal, opened_route, refusal_of, untrusted_in
 from runbooks.notifications.wording import gathered, may_say_all
 
@@ -87,7 +86,7 @@ def _world(notices: Sequence[Notification], at: datetime) -> World:
 def _judged(notice: Notification, world: World) -> Outgoing | None:
     """Lease the notice for the place it goes to now; None when nothing of it leaves, and its row says why."""
     if notice.sending_since is not None:
-        _note_lost(notice)
+        _note_lost(notice, notice.sending_since)
     notice.leased_until = notice.sending_since = None
     if refusal := _of_no_use(notice, world):
         _end(notice, Status.DROPPED, refusal)
@@ -162,12 +161,12 @@ def _end(notice: Notification, status: Status, refusal: Refusal) -> None:
     notice.reason_code, notice.reason = refusal.code, refusal.sentence
 
 
-def _note_lost(notice: Notification) -> None:
+def _note_lost(notice: Notification, at: datetime) -> None:
     """A worker died as it was sending: whether that one left is not known, and the row says so."""
     place = notice.route[notice.position] if notice.position < len(notice.route) else {}
     NotificationAttempt.objects.create(
         notification=notice,
-        at=notice.sending_since,
+        at=at,
         channel=place.get("channel", ""),
         point_id=place.get("point"),
         is_delivered=False,

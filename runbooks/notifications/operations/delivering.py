@@ -21,7 +21,7 @@ from runbooks.notifications.channels import channel
 from runbooks.notifications.channels.base import ChannelError, Line
 from runbooks.notifications.models import Notification
 from runbooks.notifications.operations.breaking import is_of_the_channel, note_fault, note_success
-from runbooks.notifications.operations.claiming import ATTEMPTS, LEASE, Outgoing, claim
+from runbooks.notifications.operations.claiming import ATTEMPTS, Outgoing, claim
 
 BATCH: Final = 50
 LONGEST: Final = timedelta(minutes=4)
@@ -35,7 +35,8 @@ Status = Notification.Status
 ATTEMPT: Final = """
 INSERT INTO runbooks_notificationattempt
     (notification_id, at, channel, point_id, address, is_delivered, provider_id, reason_code, reason, outcome)
-VALUES (%(id)s, %(at)s, %(channel)s, %(point)s, %(address)s, %(is_delivered)s, %(provider_id)s, %(code)s, %(reason)s, '')
+VALUES
+    (%(id)s, %(at)s, %(channel)s, %(point)s, %(address)s, %(is_delivered)s, %(provider_id)s, %(code)s, %(reason)s, '')
 """
 # A worker that outlived its lease changes a notice only if it did deliver it; one that was answered meanwhile stays so.
 ENDED: Final = """
@@ -95,7 +96,7 @@ def _send_all(name: str, leaving: Sequence[Outgoing], clock: Callable[[], dateti
     last: Ending | None = None
     with ExitStack() as stack:
         line: Line | None = None
-        for place, one in enumerate(leaving):
+        for one in leaving:
             at = clock()
             if one.notice.leased_until is None or one.notice.leased_until - at < SPARE:
                 break

@@ -9,7 +9,7 @@ from runbooks.access.permissions import Actor, require
 from runbooks.errors import DomainError, NotFoundError
 from runbooks.incidents.operations import lock
 from runbooks.notifications.models import Notification
-from runbooks.notifications.operations import refusal_now, requeue
+from runbooks.notifications.operations.resending import refusal_now, requeue
 from runbooks.notifications.queries import UNDELIVERED
 from runbooks.timeline.operations import Entry, record
 
@@ -41,7 +41,6 @@ def try_notice_again(*, incident_id: UUID, notification_id: UUID, actor: Actor, 
     details = {
         "event": notice.event,
         "recipient": notice.recipient.username,
-        "channel": notice.channel,
         "announced_at": notice.created_at.isoformat(),
         "reason": before,
     }

@@ -44,6 +44,7 @@ MARKS = {
     Status.WAITING: ("clock", "wait"),
     Status.FAILED: ("fail", "bad"),
     Status.HELD: ("ban", "bad"),
+    Status.DROPPED: ("ban", ""),
 }
 WORST_FIRST = ("fail", "ban", "clock", "done")
 
@@ -145,7 +146,7 @@ def _line(incident: Incident, row: NoticeRow, tried: Mapping[UUID, list[Attempt]
     again = row.status in UNDELIVERED and can(actor, "manage_people")
     return Line(
         recipient=row.recipient,
-        by=_by(row, actor),
+        by=_by(row, attempts, actor),
         icon=icon,
         tone=tone,
         status=_status(incident, row, at),
@@ -156,11 +157,14 @@ def _line(incident: Incident, row: NoticeRow, tried: Mapping[UUID, list[Attempt]
     )
 
 
-def _by(row: NoticeRow, actor: Actor) -> str:
+def _by(row: NoticeRow, attempts: list[Attempt], actor: Actor) -> str:
     """The channel; a colleague's own address only for those who look after the people, and for the person."""
-    label = channel(row.channel).LABEL
+    if not attempts:
+        return channel(row.route[row.position]["channel"]).LABEL if row.route else "No channel"
+    last = attempts[-1]
+    label = channel(last.channel).LABEL
     knows = row.recipient_id == actor.user_id or can(actor, "manage_people")
-    return f"{label} to {row.address}" if knows and row.address else label
+    return f"{label} to {last.address}" if knows and last.address else label
 
 
 def _status(incident: Incident, row: NoticeRow, at: datetime) -> str:
