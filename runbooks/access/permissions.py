@@ -57,6 +57,8 @@ ANYWHERE: dict[str, frozenset[Role]] = {
     "protect_account": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
     "view_catalog": EVERYBODY,
     "manage_witnesses": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
+    "manage_rotas": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
+    "view_reachability": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
     "view_connections": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR, Role.RESPONDER}),
 }
 
