@@ -48,6 +48,7 @@ IN_INCIDENT: dict[str, frozenset[Role]] = {
     "decide_redaction": LEADING,
     "issue_code": HELPING,
     "call_holders": HELPING,
+    "manage_incident_subscriptions": LEADING,
 }
 # Anywhere: the role alone decides.
 ANYWHERE: dict[str, frozenset[Role]] = {
@@ -59,6 +60,7 @@ ANYWHERE: dict[str, frozenset[Role]] = {
     "manage_witnesses": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
     "manage_rotas": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
     "view_reachability": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
+    "manage_subscriptions": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
     "view_connections": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR, Role.RESPONDER}),
 }
 
