@@ -58,6 +58,25 @@ def integer(name: str, default: int) -> int:
         raise ImproperlyConfigured(f"{name} is {value!r}. Write a whole number.") from None
 
 
+def within(name: str, default: int, least: int, most: int) -> int:
+    """A whole number that is neither less nor more."""
+    value = integer(name, default)
+    if not least <= value <= most:
+        raise ImproperlyConfigured(f"{name} is {value}. Write a number from {least} to {most}.")
+    return value
+
+
+def waits(name: str, default: str, longest: int) -> list[int]:
+    """Seconds between one attempt and the next, such as 5,30,300; one attempt more is made than there are waits."""
+    written = words(name, default)
+    found = [int(word) for word in written if word.isascii() and word.isdecimal() and len(word) < 9]
+    if not 0 < len(found) == len(written) <= 20 or max(found) > longest:
+        raise ImproperlyConfigured(
+            f"{name} is {','.join(written)!r}. Write one to 20 numbers of seconds, each {longest} at most: {default}."
+        )
+    return found
+
+
 def choice(name: str, default: str, *known: str) -> str:
     """One of the known words, however it is capitalised."""
     value = text(name, default).lower() or default
