@@ -19,3 +19,4 @@ urlpatterns = [
     path("", include("runbooks.catalog.urls")),
     path("", include("runbooks.exports.urls")),
 ]
+    path("", include("runbooks.subscriptions.urls")),

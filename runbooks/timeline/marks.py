@@ -85,6 +85,12 @@ BY_KIND = {
     "redaction.requested": ("two", "wait"),
     "redaction.refused": ("ban", ""),
     "redaction.withdrawn": ("undo", ""),
+    "subscription.made": ("comms", "held"),
+    "subscription.paused": ("pause", ""),
+    "subscription.resumed": ("comms", ""),
+    "subscription.secret_exchanged": ("key", ""),
+    "subscription.disabled": ("warn", "wait"),
+    "subscription.ended": ("ban", ""),
 }
 BY_LANE = {
     Lane.DETECTION: ("eye", ""),
