@@ -244,23 +244,6 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-# How notices leave besides: docs/channels.md. What people choose from, and what each channel needs to be one.
-NOTICE_CHANNELS = messaging.channels("NOTICE_CHANNELS")
-# Networks that are not public, and in which addresses lie that people type: of a Mattermost of the site's own, say.
-NOTICE_PRIVATE_NETWORKS = environment.networks("NOTICE_PRIVATE_NETWORKS")
-TWILIO = messaging.twilio()
-TEXT_PROVIDER = messaging.text_provider(TEXT_GATEWAY, TWILIO)
-SLACK_TOKEN = environment.text("SLACK_TOKEN")
-SLACK_URL = messaging.address("SLACK_URL", "https://slack.com/api")
-MATRIX_HOMESERVER = messaging.address("MATRIX_HOMESERVER")
-MATRIX_TOKEN = environment.text("MATRIX_TOKEN")
-messaging.both_or_neither("MATRIX_HOMESERVER", "MATRIX_TOKEN")
-# The server of topics to which the token belongs; other servers' topics are used without one.
-NTFY_URL = messaging.address("NTFY_URL", "https://ntfy.sh")
-NTFY_TOKEN = environment.text("NTFY_TOKEN")
-# Servers of the site's own that Apprise may speak to, besides services whose address is known.
-APPRISE_HOSTS = environment.words("APPRISE_HOSTS")
-
 # Calls to subscribed systems, docs/subscriptions.md: the seconds between attempts, and those a receiver may take.
 SUBSCRIPTION_WAITS = environment.waits("SUBSCRIPTION_WAITS", "5,30,300,1800,7200,21600,43200", 86400)
 SUBSCRIPTION_TIMEOUT = environment.within("SUBSCRIPTION_TIMEOUT", 15, 1, 60)
