@@ -29,11 +29,12 @@ from runbooks.exports.operations.redacting import (
     withdraw_redaction,
 )
 from runbooks.exports.operations.verifying import verify
-from runbooks.exports.queries.redactions import effect_of, notices_of
+from runbooks.exports.queries.redactions import effect_of
 from runbooks.incidents.models import Incident
 from runbooks.incidents.operations import change_status
 from runbooks.notifications.models import Notification
 from runbooks.notifications.operations import deliver
+from runbooks.notifications.queries import notices_of_entry
 from runbooks.room.operations.entries import correct_entry, pin_entry
 from runbooks.timeline.models import TimelineEvent
 from runbooks.timeline.queries import Filter, page
@@ -330,9 +331,9 @@ def test_the_notices_of_the_entry_lose_their_words_and_are_not_sent(
     incident: Incident, coordinator: User, approver: User, mailoutbox: Any
 ) -> None:
     event = announced(incident, coordinator)
-    notices = notices_of(event)
+    notices = list(notices_of_entry(incident.pk, event.sequence))
     assert len(notices) == 5
-    deliver(notification_id=notices[0].pk, at=timezone.now())
+    deliver(clock=timezone.now, only=[notices[0].pk])
     keys_before = set(Notification.objects.values_list("idempotency_key", flat=True))
     effect = effect_of(event)
     assert (effect.notices, effect.notices_sent, effect.notices_kept) == (5, 1, 0)
@@ -340,9 +341,8 @@ def test_the_notices_of_the_entry_lose_their_words_and_are_not_sent(
     assert "Heronova" not in everything(incident)
     silenced = Notification.objects.filter(pk__in=[notice.pk for notice in notices])
     assert not keys_before & set(silenced.values_list("idempotency_key", flat=True))
-    assert sorted(silenced.values_list("status", flat=True)) == ["delivered", *["refused"] * 4]
-    for notice in notices[1:]:
-        deliver(notification_id=notice.pk, at=timezone.now())
+    assert sorted(silenced.values_list("status", flat=True)) == ["delivered", *["dropped"] * 4]
+    deliver(clock=timezone.now, only=[notice.pk for notice in notices[1:]])
     assert len(mailoutbox) == 1
 
 
@@ -352,7 +352,7 @@ def test_a_notice_of_another_entry_of_the_same_moment_keeps_its_words(
     event = announced(incident, coordinator)
     kept = Notification.objects.filter(event="incident.status_changed").first()
     assert kept is not None
-    Notification.objects.filter(pk=kept.pk).update(idempotency_key="of another entry")
+    Notification.objects.filter(pk=kept.pk).update(sequence=event.sequence + 1)
     effect = effect_of(event)
     assert (effect.notices, effect.notices_kept) == (4, 1)
     approve(ask(event, approver), coordinator)

@@ -52,7 +52,7 @@ def find_free_port() -> int:
 @pytest.fixture
 def smtp_down(settings: Settings) -> Sink:
     """Mail goes to a port where nobody listens."""
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_BACKEND = "runbooks.notifications.channels.smtp.Backend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", find_free_port()
     return Sink(settings.EMAIL_PORT)
 

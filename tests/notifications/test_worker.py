@@ -55,10 +55,10 @@ def test_a_status_change_reaches_everybodys_mailbox_once(mail_server: Sink, work
     wait_until(all_delivered)
     assert len(mail_server.messages) == 3
     assert {mail["Subject"] for mail in mail_server.messages} == {
-        f"EXERCISE TLP:AMBER {incident.reference}: now contained"
+        f"EXERCISE TLP:AMBER {incident.reference}: look in IR Portal."
     }
     assert sorted(to for (to,) in mail_server.recipients) == sorted(
-        Notification.objects.values_list("address", flat=True)
+        Notification.objects.values_list("recipient__email", flat=True)
     )
 
 
@@ -66,10 +66,10 @@ def test_the_sweep_that_beat_sends_delivers_what_nobody_was_woken_for(
     mail_server: Sink, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr("runbooks.notifications.operations.wake", lambda task, **arguments: None)
+        broken.setattr("runbooks.notifications.operations.announcing.wake", lambda task, **arguments: None)
         make_notice(at=timezone.now() - timedelta(minutes=1))
     request.getfixturevalue("worker")
     assert not mail_server.messages
-    current_app.send_task("notifications.sweep")
+    current_app.send_task("notifications.deliver")
     wait_until(all_delivered)
     assert len(mail_server.messages) == 1
