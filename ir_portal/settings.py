@@ -4,7 +4,7 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 
-from ir_portal import embedded, environment
+from ir_portal import embedded, environment, messaging
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 RUN_DIR = embedded.run_dir()
@@ -201,8 +201,15 @@ EMAIL_HOST = environment.text("EMAIL_HOST", "127.0.0.1")
 EMAIL_PORT = environment.integer("EMAIL_PORT", embedded.mail_port())
 EMAIL_HOST_USER = environment.text("EMAIL_HOST_USER")
 EMAIL_HOST_PASSWORD = environment.text("EMAIL_HOST_PASSWORD")
+# Over SMTP or through a provider's API (ANYMAIL_*): docs/channels.md.
+EMAIL_BACKEND = messaging.mail_backend("EMAIL_BACKEND", "runbooks.notifications.channels.smtp.Backend")
+# STARTTLS, or TLS from the first byte; the authority to trust instead of the system's.
 EMAIL_USE_TLS = environment.boolean("EMAIL_USE_TLS", default=False)
+EMAIL_USE_SSL = environment.boolean("EMAIL_USE_SSL", default=False)
+messaging.not_both("EMAIL_USE_TLS", "EMAIL_USE_SSL")
+EMAIL_CA_FILE = environment.text("EMAIL_CA_FILE")
 EMAIL_TIMEOUT = 10
+ANYMAIL = messaging.anymail()
 # Whether mail goes to the demonstration's sink, whose messages every signed-in person may then read at /mail-sink/.
 MAIL_SINK = environment.boolean("MAIL_SINK", default=False)
 # How soon a notice that did not leave is tried again; each further attempt waits twice as long, up to an hour.
@@ -237,6 +244,27 @@ HOLDER_LANGUAGE = environment.choice("HOLDER_LANGUAGE", "en-gb", "en-gb", "cy")
 # What carries text messages to holders, from TEXT_GATEWAY and TEXT_GATEWAY_TOKEN: docs/letters.md. Empty: none.
 TEXT_GATEWAY = environment.gateway("TEXT_GATEWAY")
 
+# How notices leave besides: docs/channels.md. What people choose from, and what each channel needs to be one.
+NOTICE_CHANNELS = messaging.channels("NOTICE_CHANNELS")
+# Networks that are not public, and in which addresses lie that people type: of a Mattermost of the site's own, say.
+NOTICE_PRIVATE_NETWORKS = environment.networks("NOTICE_PRIVATE_NETWORKS")
+TWILIO = messaging.twilio()
+TEXT_PROVIDER = messaging.text_provider(TEXT_GATEWAY, TWILIO)
+SLACK_TOKEN = environment.text("SLACK_TOKEN")
+SLACK_URL = messaging.address("SLACK_URL", "https://slack.com/api")
+MATRIX_HOMESERVER = messaging.address("MATRIX_HOMESERVER")
+MATRIX_TOKEN = environment.text("MATRIX_TOKEN")
+messaging.both_or_neither("MATRIX_HOMESERVER", "MATRIX_TOKEN")
+# The server of topics to which the token belongs; other servers' topics are used without one.
+NTFY_URL = messaging.address("NTFY_URL", "https://ntfy.sh")
+NTFY_TOKEN = environment.text("NTFY_TOKEN")
+# Servers of the site's own that Apprise may speak to, besides services whose address is known.
+APPRISE_HOSTS = environment.words("APPRISE_HOSTS")
+
+# Calls to subscribed systems, docs/subscriptions.md: the seconds between attempts, and those a receiver may take.
+SUBSCRIPTION_WAITS = environment.waits("SUBSCRIPTION_WAITS", "5,30,300,1800,7200,21600,43200", 86400)
+SUBSCRIPTION_TIMEOUT = environment.within("SUBSCRIPTION_TIMEOUT", 15, 1, 60)
+
 # How long a request for a second person stands.
 APPROVAL_MINUTES = environment.integer("APPROVAL_MINUTES", 30)
 
@@ -244,10 +272,6 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-# Calls to subscribed systems, docs/subscriptions.md: the seconds between attempts, and those a receiver may take.
-SUBSCRIPTION_WAITS = environment.waits("SUBSCRIPTION_WAITS", "5,30,300,1800,7200,21600,43200", 86400)
-SUBSCRIPTION_TIMEOUT = environment.within("SUBSCRIPTION_TIMEOUT", 15, 1, 60)
-
     "EXCEPTION_HANDLER": "runbooks.api.problem",
 }
 

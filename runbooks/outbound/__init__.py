@@ -44,15 +44,18 @@ def client(
     headers: Mapping[str, str] | None = None,
     ca_file: str = "",
     allow_private: Iterable[str] = (),
+    only_private: Iterable[str] | None = None,
     most_bytes: int = MOST_BYTES,
 ) -> httpx.Client:
     """A client to be used in a `with`, or closed. Its requests raise OutboundError; an answer of 400 or more is given.
 
     `ca_file` is the authority to trust instead of the system's. `allow_private` are networks (CIDR) besides those of
-    the setting OUTBOUND_PRIVATE_NETWORKS. Plain HTTP is for this machine only, where its network is allowed.
+    the setting OUTBOUND_PRIVATE_NETWORKS; `only_private`, for addresses that anybody may type, stands in its place.
+    Plain HTTP is for this machine only, where its network is allowed.
     """
     address = parsed(base_url)
-    networks = [ipaddress.ip_network(text) for text in (*settings.OUTBOUND_PRIVATE_NETWORKS, *allow_private)]
+    named = settings.OUTBOUND_PRIVATE_NETWORKS if only_private is None else only_private
+    networks = [ipaddress.ip_network(text) for text in (*named, *allow_private)]
     if address.userinfo:
         raise OutboundError(f"The address of {address.host} holds a password. Leave it out.", permanent=True)
     for name, value in (headers or {}).items():

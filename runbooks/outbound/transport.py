@@ -122,7 +122,7 @@ class Transport(httpx.BaseTransport):
         except httpcore.TimeoutException as error:
             late = not isinstance(error, httpcore.ConnectTimeout)
             raise OutboundError(
-                f"{url.host} did not answer in time.", permanent=False, may_have_arrived=late
+                f"{url.host} did not answer in time.", permanent=False, may_have_arrived=late, is_timeout=True
             ) from error
         except (httpcore.NetworkError, httpcore.ProtocolError) as error:
             raise _lost(url.host, error) from None

@@ -16,7 +16,7 @@ from pytest_django import Settings
 from ir_portal.engines.state import mail_port
 from ir_portal.environment import gateway
 from ir_portal.mail_sink import MAX_TEXT_BYTES, text_gateway, text_port
-from runbooks.confirmations.text_messages import send
+from runbooks.notifications.channels.text_gateway import send
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -22,10 +22,11 @@ from runbooks.confirmations.letters.contents import language_of
 from runbooks.confirmations.models import Code, Confirmation, TextOrder
 from runbooks.confirmations.operations.issuing import Issued, Order, issue_codes
 from runbooks.confirmations.sender import sender_of
-from runbooks.confirmations.text_messages import TextError
 from runbooks.errors import DomainError
 from runbooks.incidents.models import Incident
 from runbooks.incidents.operations import lock
+from runbooks.notifications.channels import text_gateway
+from runbooks.notifications.channels.text_gateway import TextError
 from runbooks.timeline.models import Lane
 from runbooks.timeline.operations import Entry, record_many
 
@@ -175,7 +176,7 @@ def _send(incident: Incident, order: TextOrder, code: Issued) -> TextError | Non
         is_exercise=incident.is_exercise,
     )
     try:
-        text_messages.send(order.number, text, f"code-{code.code_id}")
+        text_gateway.send(order.number, text, f"code-{code.code_id}")
     except TextError as error:
         return error
     return None

@@ -11,8 +11,9 @@ from django.conf import settings
 from runbooks.affected_accounts.models import AffectedAccount, State
 from runbooks.confirmations.letters.contents import Language, language_of
 from runbooks.confirmations.models import Code, Confirmation, TextOrder
-from runbooks.confirmations.text_messages import TextError, e164, is_configured, takes_texts
 from runbooks.directory.models import Account
+from runbooks.notifications.channels.telephones import NumberError, e164, takes_texts
+from runbooks.notifications.channels.text_gateway import is_configured
 from runbooks.presentation import plural
 
 Channel = Code.Channel
@@ -173,7 +174,7 @@ def text_number(account: Account) -> tuple[str, str]:
         return "", "No mobile number on file."
     try:
         number = e164(account.mobile, settings.TEXT_GATEWAY["country"])
-    except TextError as error:
+    except NumberError as error:
         return "", str(error)
     if not takes_texts(number):
         return "", "The number on file is no mobile number."

@@ -180,7 +180,7 @@ def message_of(copy: WitnessCopy) -> Message:
         address=copy.witness.address,
         subject=f"Checkpoint of {incident.reference}, entry {entry}: {checkpoint.hash[:16]}",
         body=BODY.format(reference=incident.reference, entry=entry, line=line),
-        idempotency_key=key_of(copy),
+        key=key_of(copy),
         is_exercise=incident.is_exercise,
     )
 

@@ -17,6 +17,7 @@ from runbooks.exports.operations import witnessing
 from runbooks.exports.queries import seal
 from runbooks.incidents.forms import TextInput
 from runbooks.notifications.channels import email
+from runbooks.notifications.channels.domains import is_inside
 from runbooks.presentation import plural
 from runbooks.timeline.operations import now
 
@@ -70,7 +71,8 @@ def add(request: PortalRequest) -> HttpResponse:
 
 def _greet(request: PortalRequest, witness: Witness) -> None:
     messages.success(request, f"{witness.name} gets each checkpoint from now on.")
-    if witness.channel == Witness.Channel.MAIL and email.refusal(witness.address):
+    domain = email.domain_of(witness.address) if witness.channel == Witness.Channel.MAIL else ""
+    if is_inside(domain, settings.INSTITUTION_MAIL_DOMAINS):
         domains = ", ".join(settings.INSTITUTION_MAIL_DOMAINS)
         messages.warning(
             request, f"{witness.address} is at {domains}: who holds that mail can take the copies back. Add another."

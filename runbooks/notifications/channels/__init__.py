@@ -7,6 +7,7 @@ from runbooks.notifications.channels.base import Channel
 
 CHANNELS = {
     "email": "runbooks.notifications.channels.email",
+    "text": "runbooks.notifications.channels.text",
 }
 
 

@@ -4,7 +4,6 @@ Whether the place may be used at all, who is reached by it and when is decided a
 truthfully how that went.
 """
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -77,6 +76,7 @@ class ChannelError(Exception):
 
     A permanent one is not tried again at this address. `retry_after`, in seconds, is what the other side asked for.
     `may_have_arrived`: whether it was taken is not known; tried again, with the same key, it may arrive twice.
+    `of_one_address`: the server is one that this address names, and others of the channel have servers of their own.
     """
 
     def __init__(
@@ -87,10 +87,17 @@ class ChannelError(Exception):
         reason: Reason = Reason.FAULT,
         retry_after: float | None = None,
         may_have_arrived: bool = False,
+        of_one_address: bool = False,
     ) -> None:
         super().__init__(sentence)
         self.permanent, self.reason = permanent, reason
         self.retry_after, self.may_have_arrived = retry_after, may_have_arrived
+        self.of_one_address = of_one_address
+
+    @property
+    def is_of_the_channel(self) -> bool:
+        """Whether messages to other addresses would fail as well: what the circuit breaker counts."""
+        return self.reason in OF_THE_CHANNEL and not self.of_one_address
 
 
 class BadAddressError(ValueError):
@@ -127,5 +134,3 @@ class Channel(Protocol):
 
     def line(self) -> AbstractContextManager[Line]:
         """Open a way for any number of messages. Raises ChannelError. Never called inside a transaction."""
-
-

@@ -19,10 +19,11 @@ from runbooks.confirmations.models import Code, LetterRun
 from runbooks.confirmations.operations.ordering import TextTo, order_texts
 from runbooks.confirmations.operations.printing import LETTERS_AT_MOST, Printed, envelope_list, print_letters
 from runbooks.confirmations.queries.planning import Plan, plan_codes
-from runbooks.confirmations.text_messages import is_configured, written
 from runbooks.errors import DomainError, NotAllowedError, NotFoundError
 from runbooks.incidents.models import Incident
 from runbooks.incidents.queries import incident_for
+from runbooks.notifications.channels.telephones import written
+from runbooks.notifications.channels.text_gateway import is_configured
 from runbooks.presentation import plural
 from runbooks.timeline.operations import now
 

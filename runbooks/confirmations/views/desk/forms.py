@@ -10,9 +10,9 @@ from django import forms
 from runbooks.access.models import User
 from runbooks.access.permissions import HELPING
 from runbooks.confirmations.models import DeskCall
-from runbooks.confirmations.text_messages import TextError, e164
 from runbooks.directory.models import Account
 from runbooks.incidents.models import Incident
+from runbooks.notifications.channels.telephones import NumberError, e164
 
 Check = DeskCall.Check
 NOTE_MAX: Final = 160
@@ -28,7 +28,7 @@ def dialled(number: str) -> str:
     """What a telephone dials; empty where that is not sure, such as with an extension."""
     try:
         whole = e164(number)
-    except TextError:
+    except NumberError:
         return ""
     # From inside the country as it is written: which country that is, nobody needs to say.
     return whole if number.lstrip().startswith("+") else "".join(filter(str.isdecimal, number))
