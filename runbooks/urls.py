@@ -15,8 +15,9 @@ urlpatterns = [
     path("", include("runbooks.affected_accounts.urls")),
     path("", include("runbooks.attachments.urls")),
     path("", include("runbooks.notifications.urls")),
+    path("", include("runbooks.contacts.urls")),
     path("", include("runbooks.directory.urls")),
     path("", include("runbooks.catalog.urls")),
     path("", include("runbooks.exports.urls")),
-]
     path("", include("runbooks.subscriptions.urls")),
+]

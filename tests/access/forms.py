@@ -87,6 +87,7 @@ def answers(room: Room) -> dict[str, Answers]:
         "accounts_settle": {"account": "nobody", "reason": "A typing error"},
         **_verbs(room),
         **_actions(room),
+        **_rotas(room),
         "directory_import_new": {"file": SimpleUploadedFile("d.csv", b"mail\nb@parliament.example\n")},
         "directory_import_columns": {"column-0": "login", "column-1": "display_name"},
         "directory_import_apply": {"allow_gone": "1", "expected-new": "1", "expected-gone": "1"},
@@ -115,6 +116,26 @@ def _verbs(room: Room) -> dict[str, Answers]:
         found[f"account_act {verb}"] = {**fields, "version": "1"}
         found[f"accounts_change {verb}"] = {**fields, "expected": "1"}
     return found
+
+
+def _rotas(room: Room) -> dict[str, Answers]:
+    person, now = str(room.incident.lead_id), timezone.now()
+    return {
+        "rota_add": {"name": "Nights", "time_zone": "Europe/London"},
+        "rota_shift_add": {
+            "shift-user": person,
+            "shift-starts_at": f"{now:%Y-%m-%dT%H:%M}",
+            "shift-ends_at": f"{now + timezone.timedelta(days=2):%Y-%m-%dT%H:%M}",
+        },
+        "rota_weeks_add": {
+            "weeks-first_day": f"{now:%Y-%m-%d}",
+            "weeks-hand_over": "09:00",
+            "weeks-weeks": "4",
+            "weeks-turn_1": person,
+        },
+        "rota_shift_take_back": {"reason": ""},
+        "rota_end": {"reason": ""},
+    }
 
 
 ACTION_VERBS = ("request", "begin", "exclude", "take-in", "resolve", "decide", "break-glass", "withdraw")

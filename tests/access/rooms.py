@@ -17,6 +17,7 @@ from runbooks.actions.models import Action
 from runbooks.affected_accounts.models import AffectedAccount, AffectedImport, UnresolvedLine
 from runbooks.affected_accounts.operations import import_list
 from runbooks.confirmations.models import DeskCall
+from runbooks.contacts.models import RotaShift
 from runbooks.containment.models import Evidence, Step
 from runbooks.containment.operations import NewEvidence, add_evidence
 from runbooks.directory.models import DirectoryImport
@@ -26,6 +27,7 @@ from runbooks.incidents.models import Incident, IncidentRole
 from runbooks.notifications.models import Notification
 from runbooks.timeline.models import TimelineEvent
 from tests.access.routes import BY_NAME
+from tests.contacts.people import make_rota, make_shift
 from tests.factories import make_account, make_action, make_affected, make_entry, make_incident, make_step, make_user
 
 STRANGER = "Somebody Unknown, of no office"
@@ -50,6 +52,7 @@ class Room:
     action: Action
     call: DeskCall
     witness: Witness
+    shift: RotaShift
 
     def things(self) -> dict[str, Any]:
         """{argument of an address: this room's value for it}"""
@@ -70,6 +73,8 @@ class Room:
             "call_id": self.call.pk,
             "user_id": self.role.user_id,
             "witness_id": self.witness.pk,
+            "rota_id": self.shift.rota_id,
+            "shift_id": self.shift.pk,
         }
 
     def address(self, name: str, **other: Any) -> str:
@@ -127,6 +132,7 @@ def make_room(*members: User, lead: User | None = None, mark: str = "", **change
         witness=Witness.objects.create(
             name="A notary", channel="mail", address=f"{mark}@outside.example", added_by="a test", added_at=at
         ),
+        shift=make_shift(make_rota(f"Rota {mark}"), lead, at, at + timedelta(days=7)),
     )
 
 
