@@ -23,7 +23,10 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One kind of notice. `sample` fills its text for a preview; every word the text may use stands in it."""
+    """One kind of notice. `sample` fills its text for a preview; every word the text may use stands in it.
+
+    `one_chain`: while one of its chains runs in an incident, no second one is begun there.
+    """
 
     name: str
     says: str
@@ -33,6 +36,7 @@ class Event:
     ignores_quiet_hours: bool
     sample: Mapping[str, Any] = field(default_factory=dict)
     chain: Chain | None = None
+    one_chain: bool = False
 
 
 @cache
@@ -54,4 +58,5 @@ def _event(name: str, told: Mapping[str, Any]) -> Event:
         ignores_quiet_hours=told.get("ignores_quiet_hours", False),
         sample=told.get("sample", {}),
         chain=Chain(**chain) if chain else None,
+        one_chain=told.get("one_chain", False),
     )

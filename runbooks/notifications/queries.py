@@ -18,8 +18,9 @@ UNDELIVERED = (Status.FAILED, Status.HELD)
 BUNDLE_MOST = 500
 # How the keys of notices begin whose words were taken out: a key is a hash of the words, and goes with them.
 SILENCED = "redacted-"
-# Said to people outside the incident as well: who broke the seal may have chosen who is in it. They name no title.
-BEYOND_THE_ROOM = frozenset({"seal.broken", "seal.mended"})
+# Said to people outside the incident as well: who broke the seal may have chosen who is in it, and who is on call may
+# not be in it yet. They name no title.
+BEYOND_THE_ROOM = frozenset({"seal.broken", "seal.mended", "escalation.called"})
 
 
 # Where a name of NoticeRow is found, when not under itself.

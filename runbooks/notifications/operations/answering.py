@@ -1,6 +1,8 @@
 """What ends a notice before it was delivered everywhere: somebody answered, or what it tells of is done."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
@@ -12,6 +14,8 @@ from runbooks.notifications.channels.base import Reason
 from runbooks.notifications.models import Escalation, Notification
 
 Status = Notification.Status
+# Exhausted too: somebody may still answer what everybody was called about in vain.
+OPEN: Final = (Escalation.Status.RUNNING, Escalation.Status.EXHAUSTED)
 
 
 @transaction.atomic
@@ -19,24 +23,40 @@ def acknowledge(*, notification_id: UUID, actor: Actor, at: datetime) -> Notific
     """Its recipient has seen it: no further channel says it, and its chain goes no further. Said twice, it is once.
 
     Takes no permission but being the one it is for, and no entry: the row itself says who answered what and when.
+    Chains are locked before notices, here as where they move.
     """
-    notices = Notification.objects.select_for_update(of=("self",)).select_related("incident")
-    notice = notices.filter(pk=notification_id, recipient_id=actor.user_id).first()
+    theirs = Q(pk=notification_id) | Q(carried_by=notification_id)
+    mine = Notification.objects.filter(recipient_id=actor.user_id)
+    ids = set(mine.filter(theirs, escalation__isnull=False).values_list("escalation_id", flat=True))
+    chains = _locked(Escalation.objects.filter(pk__in=ids)) if ids else []
+    notices = mine.select_for_update(of=("self",)).select_related("incident")
+    notice = notices.filter(pk=notification_id).first()
     if notice is None:
         raise NotFoundError("There is no such notice to you.")
     if notice.acknowledged_at is not None:
         return notice
-    theirs = Q(pk=notice.pk) | Q(carried_by=notice.pk)
-    stopped = theirs
-    if notice.escalation_id:
-        theirs |= Q(escalation=notice.escalation_id, recipient_id=actor.user_id)
-        # Others who were told once are not called by further channels; who was not told yet still is.
-        stopped = theirs | Q(escalation=notice.escalation_id, delivered_at__isnull=False)
-        _end_chains(Escalation.objects.filter(pk=notice.escalation_id), Escalation.Status.ANSWERED, actor.name, at)
-    Notification.objects.filter(theirs, acknowledged_at__isnull=True).update(acknowledged_at=at)
+    theirs |= Q(escalation__in=ids)
+    _end_chains(chains, Escalation.Status.ANSWERED, actor.name, at)
+    mine.filter(theirs, acknowledged_at__isnull=True).update(acknowledged_at=at)
+    # Others who were told once are not called by further channels; who was not told yet still is.
+    stopped = Q(recipient_id=actor.user_id) & theirs | Q(escalation__in=ids, delivered_at__isnull=False)
     _stop(Notification.objects.filter(stopped), Reason.ACKNOWLEDGED, f"{actor.name} has seen it", at)
     notice.refresh_from_db()
     return notice
+
+
+def answer(chains: QuerySet[Escalation], *, by: str, at: datetime) -> int:
+    """Somebody does what these chains call about, though they pressed nothing: how many chains end by that.
+
+    In the transaction in which they did it. Who was told is not called by further channels; who was not told yet is.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("An answer belongs into the transaction of what was done")
+    found = _locked(chains)
+    _end_chains(found, Escalation.Status.ANSWERED, by, at)
+    told = Notification.objects.filter(escalation__in=[chain.pk for chain in found], delivered_at__isnull=False)
+    _stop(told, Reason.ACKNOWLEDGED, by, at)
+    return len(found)
 
 
 def withdraw(incident_id: UUID, about: str, *, at: datetime, because: str) -> int:
@@ -46,14 +66,24 @@ def withdraw(incident_id: UUID, about: str, *, at: datetime, because: str) -> in
     """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("A withdrawal belongs into the transaction of its change")
-    chains = Escalation.objects.filter(incident_id=incident_id, about=about)
+    chains = _locked(Escalation.objects.filter(incident_id=incident_id, about=about))
     _end_chains(chains, Escalation.Status.WITHDRAWN, because, at)
     return _stop(Notification.objects.filter(incident_id=incident_id, about=about), Reason.WITHDRAWN, because, at)
 
 
-def _end_chains(chains: QuerySet[Escalation], status: Escalation.Status, because: str, at: datetime) -> None:
-    running = chains.filter(status=Escalation.Status.RUNNING)
-    running.update(status=status, next_at=None, ended_at=at, moved_at=at, ended_because=because[:300])
+def _locked(chains: QuerySet[Escalation]) -> list[Escalation]:
+    """Those of them that call, or called everybody in vain; in one order, so that two of these never wait for each
+    other."""
+    rows = chains.filter(status__in=OPEN).order_by("pk")
+    return list(rows.select_for_update(of=("self",)))
+
+
+def _end_chains(chains: Sequence[Escalation], status: Escalation.Status, because: str, at: datetime) -> None:
+    """All are locked."""
+    if chains:
+        Escalation.objects.filter(pk__in=[chain.pk for chain in chains]).update(
+            status=status, next_at=None, ended_at=at, moved_at=at, ended_because=because[:300]
+        )
 
 
 def _stop(notices: QuerySet[Notification], code: Reason, because: str, at: datetime) -> int:

@@ -9,9 +9,12 @@ from runbooks.notifications.wording import Announcing, Text
 
 
 def chain_of(event: Event) -> Chain | None:
-    """Whom this event calls now: as an administrator last decided, else as shipped; None where it calls nobody."""
+    """Whom this event calls now: as an administrator last decided, else as shipped; None where it calls nobody.
+
+    A version without steps that is active takes back what was decided before it: as shipped again.
+    """
     edited = EscalationPolicy.objects.filter(event=event.name).order_by("-version").first()
-    if edited is None:
+    if edited is None or (edited.is_active and not edited.steps):
         return event.chain
     return Chain(edited.severity_at_most, edited.repeats, edited.steps) if edited.is_active else None
 
@@ -26,9 +29,8 @@ def start_chain(
     if chain is None or not chain.steps or incident.severity > chain.severity_at_most:
         return None
     about = about or f"entry:{incident.head_sequence}"
-    if Escalation.objects.filter(
-        incident_id=incident.id, event=event.name, about=about, status=Escalation.Status.RUNNING
-    ).exists():
+    running = Escalation.objects.filter(incident_id=incident.id, event=event.name, status=Escalation.Status.RUNNING)
+    if (running if event.one_chain else running.filter(about=about)).exists():
         return None
     return Escalation.objects.create(
         incident_id=incident.id,
