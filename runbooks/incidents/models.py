@@ -8,6 +8,9 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+# What notices of the declaration are about: whoever answers it, or takes the first step, ends their chain.
+DECLARATION = "incident"
+
 
 class Incident(models.Model):
     """Adverse events that were declared an incident. Its row is the lock for everything that happens in it."""

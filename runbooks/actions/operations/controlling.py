@@ -8,7 +8,7 @@ from django.db import transaction
 from runbooks.access.permissions import Actor
 from runbooks.actions.models import Action, ActionAccount
 from runbooks.actions.operations.finishing import BROKEN, mark_undone
-from runbooks.actions.operations.locking import WrongStatusError, action_entry, lock_action, move, only_while
+from runbooks.actions.operations.locking import WrongStatusError, action_entry, lock_action, move, only_while, settled
 from runbooks.background import wake
 from runbooks.presentation import plural
 from runbooks.timeline.models import Lane
@@ -37,6 +37,7 @@ def resume(*, action_id: UUID, actor: Actor, at: datetime) -> Action:
     only_while(action, Status.PAUSED)
     _go_on(action)
     record(incident, action_entry(action, "resumed", "resumed", lane=Lane.DECISION), actor=actor, at=at)
+    settled(action, f"{actor} resumed it", at)
     return action
 
 
@@ -52,6 +53,7 @@ def retry_failed(*, action_id: UUID, actor: Actor, at: datetime) -> Action:
     _go_on(action)
     said = f"{plural(count, 'failed account')} tried again"
     record(incident, action_entry(action, "retried", said, {"accounts": count}, lane=Lane.DECISION), actor=actor, at=at)
+    settled(action, f"{actor} had failures tried again", at)
     return action
 
 
@@ -82,6 +84,7 @@ def cancel_rest(*, action_id: UUID, actor: Actor, at: datetime) -> Action:
     record(
         incident, action_entry(action, "cancelled", said, {"accounts": count}, lane=Lane.DECISION), actor=actor, at=at
     )
+    settled(action, f"{actor} cancelled it", at)
     return action
 
 

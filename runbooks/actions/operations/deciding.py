@@ -13,7 +13,7 @@ from runbooks.access.permissions import LEADING, PORTAL, Actor
 from runbooks.actions.digest import digest_of
 from runbooks.actions.models import Action, ActionAccount, ActionDecision
 from runbooks.actions.operations.drafting import resolve
-from runbooks.actions.operations.locking import action_entry, lock_action, move, only_while
+from runbooks.actions.operations.locking import about_action, action_entry, lock_action, move, only_while, settled
 from runbooks.actions.operations.planning import NotPlannedError
 from runbooks.actions.queries.stages import held_back, is_lock_down, leads_back, stopped_before
 from runbooks.actions.queries.superseded import not_to_be_put_back
@@ -83,7 +83,7 @@ def request_approval(*, action_id: UUID, actor: Actor, at: datetime, version: in
     record(incident, action_entry(action, "requested", said, details, lane=Lane.DECISION), actor=actor, at=at)
     approvers = [user for user in working_in(incident.pk) if user.role in LEADING and user.pk not in action.authors]
     context = {"who": actor.name, "what": _what(action, count), "reason": action.reason, "expires": action.expires_at}
-    announce(incident, "action.requested", context, at=at, to=approvers)
+    announce(incident, "action.requested", context, at=at, to=approvers, about=about_action(action))
     return action
 
 
@@ -136,6 +136,7 @@ def decide(
     said = f"{actor} approved: {_what(action, count)}" + (f". {comment}" if comment else "")
     details = {"digest": action.digest, "accounts": count, "credential": sure.credential, "comment": comment}
     record(incident, action_entry(action, "approved", said, details, lane=Lane.DECISION), actor=actor, at=at)
+    settled(action, f"{actor} approved", at)
     announce(incident, "action.approved", {"who": actor.name, "what": _what(action, count)}, at=at)
     wake("actions.run", action_id=str(action.pk))
     return action
@@ -167,6 +168,7 @@ def break_glass(*, action_id: UUID, reason: str, confirmed: Confirmation | None,
     said = f"{actor} started without a second person: {_what(action, count)}. {reason}"
     details = {"digest": action.digest, "accounts": count, "reason": reason, "credential": sure.credential}
     record(incident, action_entry(action, "break_glass_used", said, details, lane=Lane.DECISION), actor=actor, at=at)
+    settled(action, f"{actor} started it without a second person", at)
     announce(incident, "action.break_glass", {"who": actor.name, "what": _what(action, count), "reason": reason}, at=at)
     _add_review(incident, action, at)
     wake("actions.run", action_id=str(action.pk))
@@ -204,6 +206,7 @@ def withdraw(*, action_id: UUID, actor: Actor, at: datetime) -> Action:
     only_while(action, Status.DRAFT, Status.AWAITING_APPROVAL)
     move(action, status=Status.CANCELLED, finished_at=at)
     record(incident, action_entry(action, "cancelled", "withdrawn before it began"), actor=actor, at=at)
+    settled(action, f"{actor} withdrew it", at)
     return action
 
 
@@ -243,6 +246,7 @@ def _void(incident: Incident, action: Action, why: str, actor: Actor, at: dateti
     )
     said = f"request void: {why}. Ask for a second person again"
     record(incident, action_entry(action, "voided", said, {"why": why}, lane=Lane.DECISION), actor=PORTAL, at=at)
+    settled(action, why, at)
     announce(incident, "action.voided", {"number": action.number, "why": why}, at=at, to=people)
     return action
 
@@ -260,6 +264,7 @@ def _send_back(incident: Incident, action: Action, comment: str, actor: Actor, a
         actor=actor,
         at=at,
     )
+    settled(action, f"{actor} asked for a change", at)
     context = {"who": actor.name, "number": action.number, "comment": comment}
     announce(incident, "action.change_asked", context, at=at, to=people)
     return action
@@ -273,6 +278,7 @@ def _refuse(incident: Incident, action: Action, comment: str, actor: Actor, at: 
     move(action, status=Status.CANCELLED, finished_at=at)
     said = f"{actor} refused. {comment}"
     record(incident, action_entry(action, "refused", said, {"reason": comment}, lane=Lane.DECISION), actor=actor, at=at)
+    settled(action, f"{actor} refused", at)
     context = {"who": actor.name, "number": action.number, "comment": comment}
     announce(incident, "action.refused", context, at=at, to=people)
     return action

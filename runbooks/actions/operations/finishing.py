@@ -10,7 +10,7 @@ from django.db.models import Count
 from runbooks.access.permissions import PORTAL
 from runbooks.actions.models import Action, ActionAccount
 from runbooks.actions.operations.leasing import Lease, held_with_incident
-from runbooks.actions.operations.locking import action_entry, move
+from runbooks.actions.operations.locking import about_action, action_entry, move
 from runbooks.actions.verbs import meaning, words
 from runbooks.background import wake
 from runbooks.connectors.base import Capabilities
@@ -64,7 +64,7 @@ def halt(incident: Incident, action: Action, why: str, at: datetime) -> None:
     """Both are locked."""
     move(action, status=Action.Status.PAUSED, paused_because=why[:400], not_before=None)
     record(incident, action_entry(action, "paused", f"paused itself. {why}", {"why": why}), actor=PORTAL, at=at)
-    announce(incident, "action.paused", {"number": action.number, "why": why}, at=at)
+    announce(incident, "action.paused", {"number": action.number, "why": why}, at=at, about=about_action(action))
 
 
 @transaction.atomic
@@ -93,7 +93,10 @@ def finish_if_complete(incident: Incident, action: Action, at: datetime, *, lag:
     mark_undone(action, at)
     said = _said(counts, failed, words(action), span(at - (action.started_at or at)))
     record(incident, action_entry(action, "finished", said, {"counts": counts}), actor=PORTAL, at=at)
-    announce(incident, "action.finished", {"number": action.number, "said": said}, at=at)
+    if failed:
+        announce(incident, "action.failed", {"number": action.number, "said": said}, at=at, about=about_action(action))
+    else:
+        announce(incident, "action.finished", {"number": action.number, "said": said}, at=at)
     if action.verify_at is not None and lag == timedelta():
         wake("actions.verify", action_id=str(action.pk))
     return True

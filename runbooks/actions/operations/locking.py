@@ -1,6 +1,7 @@
 """What every operation on an action begins and ends with."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from runbooks.actions.models import Action
 from runbooks.errors import DomainError, NotFoundError
 from runbooks.incidents.models import Incident
 from runbooks.incidents.operations import StaleFormError, lock, lock_running
+from runbooks.notifications import operations as notices
 from runbooks.timeline.models import Lane
 from runbooks.timeline.operations import Entry
 
@@ -54,6 +56,16 @@ def move(action: Action, **changes: Any) -> None:
         setattr(action, name, value)
     action.version += 1
     action.save(update_fields=[*changes, "version"])
+
+
+def about_action(action: Action) -> str:
+    """What notices about it are withdrawn by."""
+    return f"action:{action.pk}"
+
+
+def settled(action: Action, because: str, at: datetime) -> None:
+    """What waits to be told of a request, a stop or failures is told no more: somebody saw to it."""
+    notices.withdraw(action.incident_id, about_action(action), at=at, because=f"action {action.number}: {because}")
 
 
 def action_entry(

@@ -8,10 +8,17 @@ from django.db import transaction
 from runbooks.access.models import User
 from runbooks.access.permissions import Actor, require
 from runbooks.containment.models import Step
-from runbooks.containment.operations.locking import lock_step, refuse_closed, save_changed, step_entry
+from runbooks.containment.operations.locking import (
+    about_step,
+    lock_step,
+    refuse_closed,
+    save_changed,
+    step_entry,
+    take_on,
+)
 from runbooks.containment.operations.refusals import CannotClaimError, NotYourStepError
 from runbooks.incidents.operations import lock_running
-from runbooks.notifications.operations import announce
+from runbooks.notifications.operations import announce, withdraw
 from runbooks.presentation import full_clock
 from runbooks.timeline.operations import record
 
@@ -35,6 +42,7 @@ def claim(*, incident_id: UUID, key: str, actor: Actor, at: datetime) -> Step:
     save_changed(step, "owner")
     entry = step_entry(step, "claimed", f"claimed by {actor}", {"owner": step.owner.username})
     record(incident, entry, actor=actor, at=at)
+    take_on(step, actor, at)
     return step
 
 
@@ -42,7 +50,8 @@ def claim(*, incident_id: UUID, key: str, actor: Actor, at: datetime) -> Step:
 def assign(
     *, incident_id: UUID, key: str, user_id: int | None, actor: Actor, at: datetime, version: int | None = None
 ) -> Step:
-    """Give a step to a member of the incident, or to nobody (None), whoever has it now. The new owner is told."""
+    """Give a step to a member of the incident, or to nobody (None), whoever has it now. The new owner is told, and
+    what waits to be told to the one before is not."""
     require(actor, "assign_step", incident_id)
     incident = lock_running(incident_id)
     step = lock_step(incident_id, key, version)
@@ -56,10 +65,11 @@ def assign(
     said += f", {before} had it" if before else ""
     details = {"owner": owner.username if owner else None, "before": before.username if before else None}
     record(incident, step_entry(step, "assigned", said, details), actor=actor, at=at)
+    withdraw(incident_id, about_step(step), at=at, because=f"step {step.number} was {said}")
     if owner is not None and owner.pk != actor.user_id:
         due = full_clock(step.due_at, incident.zone) if step.due_at else ""
         told = {"number": step.number, "title": step.title, "who": str(owner), "by": str(actor), "due": due}
-        announce(incident, "step.assigned", told, at=at, to=[owner])
+        announce(incident, "step.assigned", told, at=at, to=[owner], about=about_step(step))
     return step
 
 

@@ -1,12 +1,16 @@
 """What every operation on a step begins and ends with: the locked row, and the entry that tells of the change."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from uuid import UUID
 
+from runbooks.access.permissions import Actor
 from runbooks.containment.models import Step
 from runbooks.containment.operations.refusals import StepClosedError
 from runbooks.errors import NotFoundError
+from runbooks.incidents.models import DECLARATION
 from runbooks.incidents.operations import StaleFormError
+from runbooks.notifications.operations import answer, withdraw
 from runbooks.timeline.models import Lane
 from runbooks.timeline.operations import Entry
 
@@ -41,6 +45,18 @@ def save_changed(step: Step, *fields: str) -> None:
     """Keep the change and raise the version, so that forms made from the older one are refused."""
     step.version += 1
     step.save(update_fields=[*fields, "version"])
+
+
+def about_step(step: Step) -> str:
+    """What notices about it are withdrawn by."""
+    return f"step:{step.pk}"
+
+
+def take_on(step: Step, actor: Actor, at: datetime) -> None:
+    """Whoever takes a step answers what nobody had answered: that it was late, and that an incident was declared."""
+    said = f"{actor} has step {step.number}"
+    withdraw(step.incident_id, about_step(step), at=at, because=said)
+    answer(step.incident_id, DECLARATION, by=said, at=at)
 
 
 def step_entry(step: Step, verb: str, said: str, details: Mapping[str, object], *, lane: Lane = Lane.ACTION) -> Entry:

@@ -10,7 +10,14 @@ from runbooks.access.permissions import Actor, can, require
 from runbooks.affected_accounts.models import FactKind
 from runbooks.containment.blocking import blockers, open_dependencies
 from runbooks.containment.models import Evidence, Step
-from runbooks.containment.operations.locking import lock_step, refuse_closed, save_changed, step_entry
+from runbooks.containment.operations.locking import (
+    about_step,
+    lock_step,
+    refuse_closed,
+    save_changed,
+    step_entry,
+    take_on,
+)
 from runbooks.containment.operations.refusals import (
     AccountsLeftError,
     BlockedStepError,
@@ -22,6 +29,7 @@ from runbooks.containment.operations.refusals import (
 )
 from runbooks.containment.progress import account_counts
 from runbooks.incidents.operations import lock_running
+from runbooks.notifications.operations import withdraw
 from runbooks.timeline.models import Lane
 from runbooks.timeline.operations import record
 
@@ -46,6 +54,7 @@ def start(*, incident_id: UUID, key: str, actor: Actor, at: datetime) -> Step:
     save_changed(step, "status", "started_at", "owner")
     details = {"owner": step.owner.username if step.owner else None}
     record(incident, step_entry(step, "started", "started", details), actor=actor, at=at)
+    take_on(step, actor, at)
     return step
 
 
@@ -75,6 +84,7 @@ def complete(
     said = f"completed without {left:,} of {total:,} accounts. {reason}" if left else "completed"
     lane = Lane.DECISION if left else Lane.ACTION
     record(incident, step_entry(step, "completed", said, details, lane=lane), actor=actor, at=at)
+    withdraw(incident_id, about_step(step), at=at, because=f"step {step.number} is done")
     return step
 
 
@@ -90,6 +100,7 @@ def waive(*, incident_id: UUID, key: str, reason: str, actor: Actor, at: datetim
     save_changed(step, "status", "closed_at", "closed_by", "waived_reason")
     entry = step_entry(step, "waived", f"waived. {reason}", {"reason": reason}, lane=Lane.DECISION)
     record(incident, entry, actor=actor, at=at)
+    withdraw(incident_id, about_step(step), at=at, because=f"step {step.number} is waived")
     return step
 
 
@@ -108,6 +119,7 @@ def reopen(*, incident_id: UUID, key: str, reason: str, actor: Actor, at: dateti
     save_changed(step, "status", "closed_at", "closed_by", "waived_reason")
     entry = step_entry(step, "reopened", f"reopened, it was {before}. {reason}", {"reason": reason}, lane=Lane.DECISION)
     record(incident, entry, actor=actor, at=at)
+    withdraw(incident_id, about_step(step), at=at, because=f"step {step.number} was reopened")
     return step
 
 

@@ -45,17 +45,18 @@ def acknowledge(*, notification_id: UUID, actor: Actor, at: datetime) -> Notific
     return notice
 
 
-def answer(chains: QuerySet[Escalation], *, by: str, at: datetime) -> int:
-    """Somebody does what these chains call about, though they pressed nothing: how many chains end by that.
+def answer(incident_id: UUID, about: str, *, by: str, at: datetime) -> int:
+    """Somebody does what chains call about, though they pressed nothing: how many chains end by that.
 
     In the transaction in which they did it. Who was told is not called by further channels; who was not told yet is.
     """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("An answer belongs into the transaction of what was done")
-    found = _locked(chains)
+    found = _locked(Escalation.objects.filter(incident_id=incident_id, about=about))
     _end_chains(found, Escalation.Status.ANSWERED, by, at)
-    told = Notification.objects.filter(escalation__in=[chain.pk for chain in found], delivered_at__isnull=False)
-    _stop(told, Reason.ACKNOWLEDGED, by, at)
+    if found:
+        told = Notification.objects.filter(escalation__in=[chain.pk for chain in found], delivered_at__isnull=False)
+        _stop(told, Reason.ACKNOWLEDGED, by, at)
     return len(found)
 
 

@@ -14,7 +14,7 @@ from runbooks.catalog.loader import load
 from runbooks.containment.models import Evidence
 from runbooks.containment.operations import NewEvidence, add_evidence, complete, copy_runbook
 from runbooks.errors import DomainError
-from runbooks.incidents.models import Incident, IncidentRole
+from runbooks.incidents.models import DECLARATION, Incident, IncidentRole
 from runbooks.incidents.operations import next_reference
 from runbooks.notifications.operations import announce
 from runbooks.presentation import full_clock
@@ -80,7 +80,7 @@ def declare(*, declaration: Declaration, actor: Actor, at: datetime) -> Incident
         "declared": full_clock(at, incident.zone),
         "lead": str(lead or "nobody yet"),
     }
-    announce(incident, "incident.declared", context, at=at)
+    announce(incident, "incident.declared", context, at=at, about=DECLARATION)
     if any(step.key == DECLARING_STEP for step in steps):
         _close_declaring_step(incident, actor, at)
         incident.refresh_from_db(fields=["head_sequence", "head_hash"])
