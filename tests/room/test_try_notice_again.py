@@ -47,15 +47,16 @@ def test_a_failed_notice_waits_again_with_all_its_attempts_and_the_timeline_says
     )
 
 
-def test_a_refused_notice_goes_to_the_address_entered_since(
+def test_a_held_notice_goes_to_the_address_entered_since(
     failed: Notification, coordinator: User, responder: User
 ) -> None:
-    Notification.objects.update(status=Status.REFUSED, reason="no address on file", address="")
+    Notification.objects.update(status=Status.HELD, reason="no address on file", route=[])
     responder.email = "new@responders.example"
     responder.save()
     again(failed, coordinator)
     failed.refresh_from_db()
-    assert (failed.status, failed.address) == (Status.WAITING, "new@responders.example")
+    assert (failed.status, failed.position) == (Status.WAITING, 0)
+    assert [place["channel"] for place in failed.route] == ["email"]
 
 
 def test_who_still_cannot_be_reached_is_said_and_nothing_is_written(
