@@ -13,13 +13,15 @@ from django.conf import settings
 from ir_portal.embedded import port_is_free
 from ir_portal.engines.state import folder
 from ir_portal.mail_sink import KeepingHandler
+from runbooks.access.permissions import actor_for
 from runbooks.demonstration.people import OUTDATED
-from runbooks.notifications.models import Notification
-from runbooks.notifications.operations import deliver
+from runbooks.notifications.models import Escalation, Notification
+from runbooks.notifications.operations import acknowledge, deliver
 
 SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 TOOK = timedelta(seconds=3)
+ANSWERED = timedelta(minutes=3)
 
 
 class _Sink(KeepingHandler):
@@ -42,11 +44,21 @@ def deliver_as_of_then(incident_id: UUID) -> int:
     if settings.EMAIL_BACKEND == SMTP_BACKEND and settings.EMAIL_HOST not in LOOPBACK:
         return 0
     waiting = Notification.objects.filter(incident_id=incident_id, status=Notification.Status.WAITING)
-    notices = list(waiting.order_by("created_at", "pk").values_list("pk", "created_at"))
+    notices = list(waiting.order_by("next_attempt_at", "pk").values_list("pk", "next_attempt_at"))
     with _sink():
-        for notification_id, created_at in notices:
-            deliver(clock=_at(created_at + TOOK), only=[notification_id])
+        for notification_id, leaves_at in notices:
+            deliver(clock=_at(leaves_at + TOOK), only=[notification_id])
+    _answer(incident_id)
     return len(notices)
+
+
+def _answer(incident_id: UUID) -> None:
+    """Whoever was told first of what calls for an answer gave it within minutes, so that no chain of then runs on."""
+    chains = Escalation.objects.filter(incident_id=incident_id, status=Escalation.Status.RUNNING)
+    for chain in chains.order_by("started_at", "pk"):
+        first = chain.notifications.select_related("recipient").order_by("created_at", "recipient_id").first()
+        if first is not None:
+            acknowledge(notification_id=first.pk, actor=actor_for(first.recipient), at=chain.started_at + ANSWERED)
 
 
 def _at(moment: datetime) -> Callable[[], datetime]:

@@ -30,14 +30,18 @@ Status = Notification.Status
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A notice on its way to one place. `then` is the place after it, where there is one that can be used."""
+    """A notice on its way to one place. `then` is the place after it, where there is one that can be used.
+
+    `has_moved`: the place is another one than its row says. `carries`: the message says what others say as well.
+    """
 
     notice: Notification
     place: Place
     message: Message
-    carries: bool
+    has_moved: bool
     then: int | None
     then_waits: timedelta
+    carries: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +67,17 @@ def claim(at: datetime, *, limit: int, only: Collection[UUID] | None = None) -> 
         return 0, []
     world = _world(notices, at)
     leaving = [one for one in (_judged(notice, world) for notice in notices) if one is not None]
+    _keep(notices, leaving, at)
+    return len(notices), _gathered(leaving)
+
+
+def _keep(notices: Sequence[Notification], leaving: Sequence[Outgoing], at: datetime) -> None:
+    """Nearly all leave for where they were to go: these are leased in one short statement."""
+    as_planned = {one.notice.pk for one in leaving if not one.has_moved}
+    Notification.objects.filter(pk__in=as_planned).update(leased_until=at + LEASE, sending_since=None)
+    others = [notice for notice in notices if notice.pk not in as_planned]
     changed = ["status", "reason_code", "reason", "position", "next_attempt_at", "leased_until", "sending_since"]
-    Notification.objects.bulk_update(notices, [*changed, "attempts_made"])
-    return len(notices), _gathered(leaving, at)
+    Notification.objects.bulk_update(others, [*changed, "attempts_made"])
 
 
 def _world(notices: Sequence[Notification], at: datetime) -> World:
@@ -114,7 +126,8 @@ def _judged(notice: Notification, world: World) -> Outgoing | None:
 def _outgoing(
     notice: Notification, places: Sequence[Place], position: int, usable: Sequence[int], world: World
 ) -> Outgoing:
-    if position != notice.position:
+    has_moved = position != notice.position
+    if has_moved:
         notice.position, notice.attempts_made = position, 0
     notice.leased_until = world.at + LEASE
     then = next((later for later in usable if later > position), None)
@@ -122,7 +135,7 @@ def _outgoing(
         notice=notice,
         place=places[position],
         message=_message(notice, places[position], world.points),
-        carries=False,
+        has_moved=has_moved,
         then=then,
         then_waits=places[then].wait if then is not None else timedelta(0),
     )
@@ -193,7 +206,7 @@ def _message(notice: Notification, place: Place, points: Mapping[UUID, ContactPo
     )
 
 
-def _gathered(leaving: Sequence[Outgoing], at: datetime) -> list[Outgoing]:
+def _gathered(leaving: Sequence[Outgoing]) -> list[Outgoing]:
     """The same, where of each bundle one carries what all the others say."""
     found: list[Outgoing] = []
     carriers: dict[str, list[Notification]] = {}
