@@ -183,6 +183,7 @@ CELERY_TASK_TIME_LIMIT = 600
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep-notifications": {"task": "notifications.deliver", "schedule": 15.0, "options": {"expires": 15}},
+    "send-contact-codes": {"task": "notifications.send_codes", "schedule": 15.0, "options": {"expires": 15}},
     "sweep-confirmations": {"task": "confirmations.sweep", "schedule": 15.0, "options": {"expires": 15}},
     "watch-passwords": {"task": "confirmations.watch", "schedule": 60.0, "options": {"expires": 60}},
     "look-for-probes": {"task": "confirmations.probes", "schedule": 30.0, "options": {"expires": 30}},
@@ -279,8 +280,16 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+        "nowhere": {"class": "logging.NullHandler"},
+    },
     "root": {"handlers": ["stderr"], "level": environment.text("LOG_LEVEL", "INFO")},
     # These write every address that is called, with the logins in it.
-    "loggers": {"httpx": {"level": "WARNING"}, "httpcore": {"level": "WARNING"}},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+        # Keeps what it logs for whoever called it; answers may repeat the message.
+        "apprise": {"level": "WARNING", "handlers": ["nowhere"], "propagate": False},
+    },
 }
