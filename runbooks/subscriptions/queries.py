@@ -143,10 +143,12 @@ def due_subscriptions(at: datetime) -> list[UUID]:
     return [one.pk for one in found if may_be_called(one, at) or one.pk in tests]
 
 
-def lines_due(subscription_id: UUID, at: datetime) -> list[UUID]:
-    """The incidents of which something is due."""
-    rows = _free(at).filter(subscription_id=subscription_id, sequence__isnull=False)
-    return list(rows.order_by("incident_id").values_list("incident_id", flat=True).distinct())
+def lines_due(subscription_id: UUID, at: datetime) -> list[UUID | None]:
+    """The incidents of which something is due; None among them for tests, which belong to none."""
+    rows = _free(at).filter(subscription_id=subscription_id)
+    tests = Q(sequence__isnull=True)
+    incidents = rows.exclude(tests).order_by("incident_id").values_list("incident_id", flat=True).distinct()
+    return [*([None] if rows.filter(tests).exists() else []), *incidents]
 
 
 def _free(at: datetime) -> QuerySet[SubscriptionDelivery]:

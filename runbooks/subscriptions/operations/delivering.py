@@ -7,6 +7,7 @@ and one that chokes on a single entry misses the others by minutes only; `sequen
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -60,9 +61,11 @@ def deliver_due(*, subscription_id: UUID, clock: Clock) -> int:
     What is left then is found by the sweep.
     """
     began, taken = clock(), 0
-    with _client() as client:
-        for incident_id in [None, *queries.lines_due(subscription_id, began)]:
+    with ExitStack() as stack:
+        client: httpx.Client | None = None
+        for incident_id in queries.lines_due(subscription_id, began):
             while clock() - began < LONGEST and (held := claim(subscription_id, incident_id, at=clock())) is not None:
+                client = client or stack.enter_context(_client())
                 taken += _carry(client, held, clock)
     return taken
 
