@@ -45,6 +45,10 @@ OF_THE_CHANNEL = frozenset(
 )
 
 
+# Faults of one address, for as long as nobody mends it there.
+OF_THE_ADDRESS = frozenset({Reason.ADDRESS_REFUSED, Reason.ADDRESS_GONE})
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One rendered notice on its way to one address. `key` is the same whenever the same message is tried again.

@@ -18,6 +18,7 @@ MOST_ANSWER_BYTES: Final = 256 * 1024
 NOT_NOW: Final = frozenset({408, 425, 429, 503})
 REFUSED: Final = frozenset({401, 403, 407})
 GONE: Final = frozenset({404, 410})
+READING: Final = "GET"
 PERHAPS: Final = " It may have taken the message all the same."
 
 
@@ -35,7 +36,7 @@ class Caller:
         try:
             response = self.client.request(method, url, **what)
         except OutboundError as error:
-            raise self._lost(error) from error
+            raise self._lost(error, method) from error
         if response.status_code < 400 or response.status_code in taken:
             return response
         raise self.refused(response)
@@ -44,8 +45,8 @@ class Caller:
         """What an answer says by its status alone. Its words are not quoted: they may repeat the message."""
         host, status = response.request.url.host, response.status_code
         if status in NOT_NOW:
-            wait = outbound.retry_after(response, datetime.now(UTC))
-            return self.fault(f"{host} asks to come later ({status}).", Reason.BUSY, retry_after=wait)
+            words = f"{host} asks to come later ({status})."
+            return self.fault(words, Reason.BUSY, retry_after=self.wait_of(response))
         if status in REFUSED | GONE and self.mend:
             reason = Reason.SIGN_IN_REFUSED if status in REFUSED else Reason.NOT_CONFIGURED
             return self.fault(f"{host} refuses the portal’s own sign-in ({status}). {self.mend}", reason)
@@ -53,6 +54,8 @@ class Caller:
             reason = Reason.ADDRESS_REFUSED if status in REFUSED else Reason.ADDRESS_GONE
             words = "takes no messages at this address any more" if status in GONE else "refuses this address"
             return self.fault(f"{host} {words} ({status}).", reason, permanent=True)
+        if status >= 500 and response.request.method == READING:
+            return self.fault(f"{host} fails ({status}).", Reason.FAULT)
         if status >= 500:
             return self.fault(f"{host} fails ({status}).{PERHAPS}", Reason.FAULT, may_have_arrived=True)
         return self.fault(f"{host} refuses the message ({status}).", Reason.MESSAGE_REFUSED, permanent=True)
@@ -60,27 +63,31 @@ class Caller:
     def fault(self, sentence: str, reason: Reason, *, permanent: bool = False, **more: Any) -> ChannelError:
         return ChannelError(sentence, permanent=permanent, reason=reason, of_one_address=not self.mend, **more)
 
+    def wait_of(self, response: httpx.Response) -> float | None:
+        return outbound.retry_after(response, datetime.now(UTC))
+
     def content_of(self, response: httpx.Response) -> dict[str, Any]:
         """The JSON object of an answer. One that is none says nothing of what became of the message."""
         try:
             content = outbound.content_of(response)
-        except OutboundError as error:
-            raise self._lost(error) from error
+        except OutboundError:
+            content = None
         if not isinstance(content, dict):
-            sentence = f"{response.request.url.host} answered {response.status_code} with something unknown.{PERHAPS}"
-            raise self.fault(sentence, Reason.FAULT, may_have_arrived=True)
+            sentence = f"{response.request.url.host} answered {response.status_code} with something unknown."
+            late = response.request.method != READING
+            raise self.fault(sentence + PERHAPS * late, Reason.FAULT, may_have_arrived=late)
         return content
 
-    def _lost(self, error: OutboundError) -> ChannelError:
-        sentence = f"{error}{PERHAPS}" if error.may_have_arrived else str(error)
+    def _lost(self, error: OutboundError, method: str) -> ChannelError:
+        late = error.may_have_arrived and method != READING
+        sentence = f"{error}{PERHAPS}" if late else str(error)
         reason = Reason.TIMED_OUT if error.is_timeout else Reason.UNREACHABLE
         if error.permanent:
             reason = Reason.NOT_CONFIGURED if self.mend else Reason.ADDRESS_REFUSED
             sentence = f"{sentence} {self.mend}".strip()
         # What somebody can mend in the settings is tried again, unless it might then arrive twice.
-        permanent = error.permanent and (not self.mend or error.may_have_arrived)
-        more = {"retry_after": error.retry_after, "may_have_arrived": error.may_have_arrived}
-        return self.fault(sentence, reason, permanent=permanent, **more)
+        permanent = error.permanent and (not self.mend or late)
+        return self.fault(sentence, reason, permanent=permanent, retry_after=error.retry_after, may_have_arrived=late)
 
 
 @contextmanager

@@ -8,7 +8,9 @@ from runbooks.notifications.channels.base import Message
 
 # What turns the reading around (Unicode Standard Annex 9), and what hides.
 TURNING: Final = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
-MENTION: Final = re.compile(r"@(?=\w)")
+MENTION: Final = re.compile(r"@(?=[\w&!])")
+INLINE: Final = re.compile(r"[\\`*_\[\]<>~|#&]")
+AT_LINE_START: Final = re.compile(r"^(\s*)(\d*)([-+=.)])", re.M)
 NO_BREAK: Final = "\u2060"  # a word joiner: seen by no one, and no name begins with it
 
 
@@ -42,12 +44,4 @@ def without_mentions(text: str) -> str:
 
 def without_markdown(text: str) -> str:
     """Every sign that Markdown knows is shown as it is."""
-    return re.sub(r"([\\`*_\[\]<>~|#])|^(\s*)([-+]|\d+[.)])(?=\s)|^(\s*)(={3,}|-{3,})\s*$", _escaped, text, flags=re.M)
-
-
-def _escaped(found: re.Match[str]) -> str:
-    if found[1]:
-        return f"\\{found[1]}"
-    if found[3]:
-        return f"{found[2]}{found[3][:-1]}\\{found[3][-1]}"
-    return f"{found[4]}\\{found[5]}"
+    return AT_LINE_START.sub(r"\1\2\\\3", INLINE.sub(r"\\\g<0>", text))

@@ -1,49 +1,82 @@
 """What holds for every channel, present and to come."""
 
 import pytest
+from pytest_django import Settings
 
-from runbooks.access.models import User
+from ir_portal import messaging
+from runbooks.contacts.models import ContactPoint
 from runbooks.notifications.channels import CHANNELS, channel
-from runbooks.notifications.channels.base import ChannelError, Message
-from runbooks.notifications.models import Notification
-from tests.notifications.conftest import Sink
+from runbooks.notifications.channels.base import BadAddressError
+from runbooks.notifications.models import Notification, NotificationAttempt
 
 pytestmark = pytest.mark.parametrize("name", CHANNELS)
 
 
-def message_to(address: str) -> Message:
-    return Message(address, "Subject", "Body\n", "0" * 64, is_exercise=True)
+def test_its_name_fits_wherever_it_is_kept_and_in_the_settings(name: str) -> None:
+    for model in (NotificationAttempt, ContactPoint):
+        assert len(name) <= (model._meta.get_field("channel").max_length or 0)
+    assert set(messaging.CHANNELS) == set(CHANNELS)
+    assert Notification._meta.get_field("route") is not None
 
 
-@pytest.fixture
-def person() -> User:
-    return User(username="r", name="R", email="r@responders.example", telephone="07700 900123")
+def test_it_says_what_it_is_and_how_an_address_is_written(name: str) -> None:
+    by = channel(name)
+    assert by.LABEL
+    assert by.ADDRESS
+    assert by.clean(by.EXAMPLE) == by.clean(by.clean(f"  {by.EXAMPLE} "))
+    assert isinstance(by.IS_SHORT, bool)
+    assert isinstance(by.SIGNS, bool)
 
 
-def test_its_name_fits_into_the_outbox(name: str) -> None:
-    assert len(name) <= (Notification._meta.get_field("channel").max_length or 0)
-    assert channel(name).LABEL
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        " ",
+        "\x00",
+        "x\ny",
+        "a" * 2000,
+        "javascript:alert(1)",
+        "file:///etc/passwd",
+        "http://example.org/hooks/1",
+        "https://",
+        "https://user:pass@example.org/x",
+        "https://example.org/x y",
+        "https://example.org/x\r\nHost: evil",
+        "gopher://example.org/1",
+        "<script>alert(1)</script>",
+        "'; DROP TABLE runbooks_contactpoint; --",
+        "\u202etxt",
+        "٠٧٧٠٠٩٠٠١٢٣",
+    ],
+)
+def test_what_is_no_address_is_refused_in_words(name: str, written: str) -> None:
+    with pytest.raises(BadAddressError) as caught:
+        channel(name).clean(written)
+    assert str(caught.value).endswith((".", "!"))
+    assert len(str(caught.value)) <= 300
 
 
-def test_who_has_nothing_on_file_is_refused_in_words(name: str) -> None:
-    address = channel(name).address_of(User(username="n", name="N"))
-    assert address == ""
-    assert channel(name).refusal(address) == "no address on file"
+def test_a_clean_address_can_be_kept_and_shown_and_belongs_to_a_host(name: str) -> None:
+    by = channel(name)
+    address = by.clean(by.EXAMPLE)
+    assert len(address) <= (ContactPoint._meta.get_field("address").max_length or 0)
+    assert 0 < len(by.shown(address)) <= (NotificationAttempt._meta.get_field("address").max_length or 0)
+    domain = by.domain_of(address)
+    assert domain == domain.lower().strip(".")
+    assert domain.isascii()
+    assert (domain == "") is (name in {"text", "voice"})
 
 
-def test_who_can_be_reached_is_not_refused(name: str, person: User) -> None:
-    assert channel(name).refusal(channel(name).address_of(person)) == ""
+def test_a_site_that_does_not_want_it_has_not_got_it(name: str, settings: Settings) -> None:
+    settings.TEXT_GATEWAY, settings.TWILIO = {"url": "x"}, {"voice_from": "+44"}
+    settings.SLACK_TOKEN = settings.MATRIX_HOMESERVER = "x"
+    assert channel(name).is_configured()
+    settings.NOTICE_CHANNELS = [other for other in CHANNELS if other != name]
+    assert not channel(name).is_configured()
 
 
-def test_it_carries_a_message(name: str, person: User, smtp: Sink) -> None:
-    assert channel(name).send(message_to(channel(name).address_of(person))) is None
-    assert len(smtp.messages) == 1
-
-
-def test_when_the_other_side_is_not_there_it_says_so_and_may_be_tried_again(
-    name: str, person: User, smtp_down: Sink
-) -> None:
-    with pytest.raises(ChannelError) as raised:
-        channel(name).send(message_to(channel(name).address_of(person)))
-    assert not raised.value.permanent
-    assert str(raised.value).endswith(".")
+def test_without_the_sites_own_account_it_is_not_set_up(name: str, settings: Settings) -> None:
+    settings.TEXT_GATEWAY, settings.TWILIO = {}, {}
+    settings.SLACK_TOKEN = settings.MATRIX_HOMESERVER = ""
+    assert channel(name).is_configured() is (name not in {"text", "voice", "slack", "matrix"})
