@@ -12,6 +12,7 @@ from runbooks.contacts.models import ContactPoint
 from runbooks.contacts.queries import Place
 from runbooks.notifications.channels import CHANNELS, channel
 from runbooks.notifications.channels.base import BadAddressError, Reason
+from runbooks.notifications.channels.domains import is_inside
 
 NO_ADDRESS: Final = "no address on file"
 
@@ -27,16 +28,7 @@ class Refusal:
 def untrusted_in(incident: object) -> frozenset[str]:
     """The domains that may be read by the attacker: the institution's own, and what the incident names."""
     named = getattr(incident, "untrusted_domains", [])
-    return frozenset(ascii_domain(domain) for domain in (*settings.INSTITUTION_MAIL_DOMAINS, *named))
-
-
-def ascii_domain(domain: str) -> str:
-    """One spelling of a domain, however it was written: case, trailing dot, accents or punycode."""
-    domain = domain.strip().strip(".").casefold()
-    try:
-        return domain.encode("idna").decode("ascii")
-    except UnicodeError:
-        return domain
+    return frozenset((*settings.INSTITUTION_MAIL_DOMAINS, *named))
 
 
 def refusal_of(place: Place, untrusted: Collection[str]) -> Refusal | None:
@@ -50,8 +42,7 @@ def refusal_of(place: Place, untrusted: Collection[str]) -> Refusal | None:
         address = by.clean(place.address)
     except BadAddressError as error:
         return Refusal(Reason.ADDRESS_REFUSED, f"the address on file is wrong: {error}")
-    domain = ascii_domain(by.domain_of(address))
-    if any(domain == one or domain.endswith(f".{one}") for one in untrusted if one):
+    if is_inside(by.domain_of(address), untrusted):
         return Refusal(Reason.UNTRUSTED, "inside the affected system")
     return None
 

@@ -273,3 +273,20 @@ def test_announcing_to_many_costs_no_more_queries_than_to_few(
     with django_assert_num_queries(9), transaction.atomic():
         announce(room, "incident.status_changed", {"before": "Open", "after": "Contained", "reason": ""}, at=AT)
     assert Notification.objects.count() == 31
+
+
+def test_a_place_that_takes_no_messages_is_known_as_failing_until_it_takes_one_again(
+    smtp: Sink, room: Incident, person: User
+) -> None:
+    make_way(person, FIRST)
+    point = ContactPoint.objects.get(address=FIRST)
+    smtp.recipient_answers = ["550 no such mailbox"]
+    important(room, person)
+    deliver_at(AT)
+    point.refresh_from_db()
+    assert point.failing_since == AT
+    assert "550" in point.failed_because
+    make_important(room, [person], at=AT + MINUTE)
+    deliver_at(AT + MINUTE)
+    point.refresh_from_db()
+    assert (point.failing_since, point.failed_because) == (None, "")

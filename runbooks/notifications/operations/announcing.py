@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from runbooks.access.models import User
 from runbooks.access.permissions import TALKING
@@ -112,7 +113,7 @@ def write_notices(said: Said, recipients: Iterable[User], routes: Mapping[int, R
         wake("notifications.deliver")
 
 
-def working_in(incident_id: UUID) -> Iterable[User]:
+def working_in(incident_id: UUID) -> QuerySet[User]:
     """Current members who work in the incident. Auditors only read, and administrators look after the portal."""
     return User.objects.filter(
         is_active=True, role__in=TALKING, memberships__incident_id=incident_id, memberships__ended_at__isnull=True

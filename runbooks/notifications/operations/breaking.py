@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
 
-from runbooks.notifications.channels.base import OF_THE_CHANNEL, ChannelError, Reason
+from runbooks.contacts.models import ContactPoint
+from runbooks.notifications.channels.base import ChannelError, Reason
 from runbooks.notifications.models import ChannelState
 
 OPENS_AFTER: Final = 5
@@ -17,10 +19,6 @@ FIRST_REST, LONGEST_REST = timedelta(seconds=15), timedelta(minutes=2)
 def resting(at: datetime) -> Mapping[str, ChannelState]:
     """The channels that are left alone now, by name."""
     return {state.channel: state for state in ChannelState.objects.filter(opened_until__gt=at)}
-
-
-def is_of_the_channel(error: ChannelError) -> bool:
-    return error.reason in OF_THE_CHANNEL
 
 
 @transaction.atomic
@@ -50,3 +48,13 @@ def note_success(channel: str, at: datetime) -> None:
     )
     if not told:
         ChannelState.objects.get_or_create(channel=channel, defaults={"worked_at": at})
+
+
+def note_bad_point(point_id: UUID, error: ChannelError, at: datetime) -> None:
+    """One person's place does not take messages: their page says since when and why, and it is tried last."""
+    working = ContactPoint.objects.filter(pk=point_id, failing_since__isnull=True)
+    working.update(failing_since=at, failed_because=str(error)[:300])
+
+
+def note_good_point(point_id: UUID) -> None:
+    ContactPoint.objects.filter(pk=point_id).update(failing_since=None, failed_because="")

@@ -32,13 +32,15 @@ Status = Notification.Status
 class Outgoing:
     """A notice on its way to one place. `then` is the place after it, where there is one that can be used.
 
-    `has_moved`: the place is another one than its row says. `carries`: the message says what others say as well.
+    `has_moved`: the place is another one than its row says. `is_failing`: the contact point took no message last time.
+    `carries`: the message says what others say as well.
     """
 
     notice: Notification
     place: Place
     message: Message
     has_moved: bool
+    is_failing: bool
     then: int | None
     then_waits: timedelta
     carries: bool = False
@@ -130,12 +132,15 @@ def _outgoing(
     if has_moved:
         notice.position, notice.attempts_made = position, 0
     notice.leased_until = world.at + LEASE
+    place = places[position]
+    point = world.points.get(place.point_id) if place.point_id else None
     then = next((later for later in usable if later > position), None)
     return Outgoing(
         notice=notice,
-        place=places[position],
-        message=_message(notice, places[position], world.points),
+        place=place,
+        message=_message(notice, place, point),
         has_moved=has_moved,
+        is_failing=point is not None and point.failing_since is not None,
         then=then,
         then_waits=places[then].wait if then is not None else timedelta(0),
     )
@@ -188,8 +193,8 @@ def _note_lost(notice: Notification, at: datetime) -> None:
     )
 
 
-def _message(notice: Notification, place: Place, points: Mapping[UUID, ContactPoint]) -> Message:
-    by, point = channel(place.channel), points.get(place.point_id) if place.point_id else None
+def _message(notice: Notification, place: Place, point: ContactPoint | None) -> Message:
+    by = channel(place.channel)
     subject, body = notice.subject, notice.body
     if notice.incident is not None and not may_say_all(notice.incident.tlp):
         subject, body = notice.brief, notice.brief + "\n"

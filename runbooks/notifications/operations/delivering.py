@@ -18,9 +18,14 @@ from django.conf import settings
 from django.db import connection
 
 from runbooks.notifications.channels import channel
-from runbooks.notifications.channels.base import ChannelError, Line
+from runbooks.notifications.channels.base import OF_THE_ADDRESS, ChannelError, Line
 from runbooks.notifications.models import Notification
-from runbooks.notifications.operations.breaking import is_of_the_channel, note_fault, note_success
+from runbooks.notifications.operations.breaking import (
+    note_bad_point,
+    note_fault,
+    note_good_point,
+    note_success,
+)
 from runbooks.notifications.operations.claiming import ATTEMPTS, Outgoing, claim
 
 BATCH: Final = 50
@@ -107,13 +112,17 @@ def _send_all(name: str, leaving: Sequence[Outgoing], clock: Callable[[], dateti
             try:
                 line = line or stack.enter_context(channel(name).line())
                 last = Ending(one, clock(), None, line.send(one.message).provider_id)
+                if one.is_failing and one.place.point_id:
+                    note_good_point(one.place.point_id)
             except ChannelError as error:
                 last = Ending(one, clock(), error)
-                if is_of_the_channel(error):
+                if error.is_of_the_channel:
                     stack.close()
                     line = None
                     if note_fault(name, error, last.at).opened_until:
                         break
+                elif one.place.point_id and error.reason in OF_THE_ADDRESS:
+                    note_bad_point(one.place.point_id, error, last.at)
     _release(leaving)
     if last is not None:
         _note(last, None, clock())
