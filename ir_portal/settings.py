@@ -184,6 +184,9 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep-notifications": {"task": "notifications.deliver", "schedule": 15.0, "options": {"expires": 15}},
     "send-contact-codes": {"task": "notifications.send_codes", "schedule": 15.0, "options": {"expires": 15}},
+    "move-chains": {"task": "reminders.chains", "schedule": 15.0, "options": {"expires": 15}},
+    "remind": {"task": "reminders.remind", "schedule": 30.0, "options": {"expires": 30}},
+    "watch": {"task": "reminders.watch", "schedule": 30.0, "options": {"expires": 30}},
     "sweep-confirmations": {"task": "confirmations.sweep", "schedule": 15.0, "options": {"expires": 15}},
     "watch-passwords": {"task": "confirmations.watch", "schedule": 60.0, "options": {"expires": 60}},
     "look-for-probes": {"task": "confirmations.probes", "schedule": 30.0, "options": {"expires": 30}},
@@ -265,6 +268,10 @@ APPRISE_HOSTS = environment.words("APPRISE_HOSTS")
 # Calls to subscribed systems, docs/subscriptions.md: the seconds between attempts, and those a receiver may take.
 SUBSCRIPTION_WAITS = environment.waits("SUBSCRIPTION_WAITS", "5,30,300,1800,7200,21600,43200", 86400)
 SUBSCRIPTION_TIMEOUT = environment.within("SUBSCRIPTION_TIMEOUT", 15, 1, 60)
+
+# An outside monitor that misses the watchdog's heartbeat, as healthchecks.io gives one: docs/escalation.md. It hears
+# when all is well, and at the same address with /fail when something is not. Empty: nobody outside is told.
+HEARTBEAT_URL = messaging.address("HEARTBEAT_URL")
 
 # How long a request for a second person stands.
 APPROVAL_MINUTES = environment.integer("APPROVAL_MINUTES", 30)

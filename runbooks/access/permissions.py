@@ -25,6 +25,7 @@ IN_INCIDENT: dict[str, frozenset[Role]] = {
     "reopen_step": WORKING,
     "add_step": LEADING,
     "assign_step": WORKING,
+    "answer_call": TALKING,
     "add_entry": TALKING,
     "correct_entry": TALKING,
     "pin_entry": WORKING,
@@ -61,6 +62,9 @@ ANYWHERE: dict[str, frozenset[Role]] = {
     "manage_rotas": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
     "view_reachability": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
     "manage_subscriptions": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
+    "view_health": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
+    "view_escalation": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
+    "manage_escalation": frozenset({Role.ADMINISTRATOR}),
     "view_connections": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR, Role.RESPONDER}),
 }
 

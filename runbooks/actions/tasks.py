@@ -12,6 +12,7 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from runbooks.actions.operations import finishing, previewing, running, sweeping, verifying
+from runbooks.notifications.operations import pulse
 
 logger = logging.getLogger(__name__)
 
@@ -52,3 +53,4 @@ def verify(action_id: str) -> None:
 @shared_task(name="actions.sweep", ignore_result=True)
 def sweep() -> None:
     sweeping.sweep(at=timezone.now())
+    pulse("actions.sweep")

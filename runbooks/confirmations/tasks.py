@@ -6,6 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from runbooks.confirmations.operations import checking, probing, sending, watching
+from runbooks.notifications.operations import pulse
 
 
 @shared_task(name="confirmations.check", ignore_result=True)
@@ -19,6 +20,7 @@ def sweep() -> None:
         checking.check(incident_id=incident_id, clock=timezone.now)
     if sending.is_due(timezone.now()):
         send_texts.delay()
+    pulse("confirmations.sweep")
 
 
 @shared_task(name="confirmations.send_texts", ignore_result=True)
@@ -29,8 +31,10 @@ def send_texts() -> None:
 @shared_task(name="confirmations.watch", ignore_result=True)
 def watch() -> None:
     watching.watch_all(clock=timezone.now)
+    pulse("confirmations.watch")
 
 
 @shared_task(name="confirmations.probes", ignore_result=True)
 def probes() -> None:
     probing.look(at=timezone.now())
+    pulse("confirmations.probes")

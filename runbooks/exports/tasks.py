@@ -13,6 +13,7 @@ from runbooks.exports.operations import checkpoints, stamping, verifying, witnes
 from runbooks.exports.operations.making import make_export
 from runbooks.exports.progress import Progress
 from runbooks.exports.queries.list import left_over
+from runbooks.notifications.operations import pulse
 
 logger = logging.getLogger(__name__)
 
@@ -29,16 +30,19 @@ def checkpoint(incident_id: str, reason: str) -> None:
 def sign_all() -> None:
     for incident_id in checkpoints.unsigned_incidents():
         checkpoint(str(incident_id), Checkpoint.Reason.PERIODIC)
+    pulse("exports.checkpoints")
 
 
 @shared_task(name="exports.witness", ignore_result=True)
 def witness() -> None:
     witnessing.send_copies(clock=timezone.now)
+    pulse("exports.witness")
 
 
 @shared_task(name="exports.stamp", ignore_result=True)
 def stamp() -> None:
     stamping.stamp_due(clock=timezone.now)
+    pulse("exports.stamp")
 
 
 @shared_task(name="exports.verify", ignore_result=True)
@@ -58,6 +62,7 @@ def verify(incident_id: str, asked_by: str) -> None:
 def verify_due() -> None:
     for incident_id, whole in verifying.due(timezone.now()):
         verifying.verify(incident_id=incident_id, whole=whole, asked_by=PORTAL.name, clock=timezone.now)
+    pulse("exports.verify_due")
 
 
 @shared_task(name="exports.make", ignore_result=True)
@@ -70,3 +75,4 @@ def make_left() -> None:
     """Exports whose wake-up was lost, or whose worker died."""
     for export_id in left_over(timezone.now()):
         make(str(export_id))
+    pulse("exports.make_left")

@@ -10,7 +10,8 @@ from runbooks.notifications.operations.pulses import pulse
 
 @shared_task(name="notifications.deliver", ignore_result=True)
 def deliver_due() -> None:
-    deliver(clock=timezone.now)
+    found = deliver(clock=timezone.now)
+    pulse("notifications.deliver", f"{found} due")
 
 
 @shared_task(name="notifications.send_codes", ignore_result=True)

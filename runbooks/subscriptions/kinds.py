@@ -14,6 +14,7 @@ LABELS: Final = {
     "code": "Codes for holders",
     "entries": "Imported entries",
     "entry": "Entries people write, correct or pin",
+    "escalation": "Calls that nobody answered",
     "export": "Exports",
     "file": "Files",
     "holder": "Holders who confirm",

@@ -5,12 +5,14 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
+from runbooks.notifications.operations import pulse
 from runbooks.subscriptions.operations import delivering, sweeping
 
 
 @shared_task(name="subscriptions.sweep", ignore_result=True)
 def sweep() -> None:
     sweeping.sweep(clock=timezone.now)
+    pulse("subscriptions.sweep")
 
 
 @shared_task(name="subscriptions.deliver", ignore_result=True)
@@ -21,3 +23,4 @@ def deliver(subscription_id: str) -> None:
 @shared_task(name="subscriptions.forget", ignore_result=True)
 def forget() -> None:
     sweeping.forget_redacted()
+    pulse("subscriptions.forget")

@@ -18,7 +18,7 @@ SOURCE = Path(runbooks.__file__).parent
 TEMPLATES = Path(settings.BASE_DIR) / "templates" / "notifications"
 EVENTS = sorted(path.stem for path in TEMPLATES.glob("[!_]*.txt"))
 # About the portal and the person alone: of no incident, and checked on the person's own page.
-OF_THE_PORTAL = frozenset(event for event in EVENTS if event.startswith("contact."))
+OF_THE_PORTAL = frozenset(event for event in EVENTS if event.startswith(("contact.", "watchdog.")))
 FRAME = {
     "reference": "IR-2026-0001",
     "incident_title": "Password guessing",
@@ -77,13 +77,13 @@ def test_the_source_announces_something() -> None:
 def test_what_is_announced_has_a_text_and_gives_it_all_it_says(announced: Announcement) -> None:
     assert announced.event in EVENTS, "name the event by a string, and write templates/notifications/<event>.txt"
     assert announced.keys is not None, "write the context as a dict in the same function, so that this test can read it"
-    said = {name for name in names_in(announced.event) if name not in FRAME}
+    said = {name for name in names_in(f"notifications/{announced.event}.txt") if name not in FRAME}
     assert said <= announced.keys
 
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_a_text_carries_all_that_every_notice_must(event: str) -> None:
-    said = {name: f"<{name} & co>" for name in names_in(event)} | FRAME
+    said = {name: f"<{name} & co>" for name in names_in(f"notifications/{event}.txt")} | FRAME
     text = get_template(f"notifications/{event}.txt").template.render(Context(said))
     subject, _, body = text.strip().partition("\n")
     assert subject.startswith("EXERCISE TLP:AMBER IR-2026-0001: ")
@@ -99,9 +99,9 @@ def test_a_text_carries_all_that_every_notice_must(event: str) -> None:
     assert "!" not in text
 
 
-def names_in(event: str) -> set[str]:
-    """Every variable the text and its frame read."""
-    template: Template = get_template(f"notifications/{event}.txt").template
+def names_in(path: str) -> set[str]:
+    """Every variable a text and its frame read."""
+    template: Template = get_template(path).template
     names = set(_names(template.nodelist, template))
     parent = get_template("notifications/_notice.txt").template
     return names | set(_names(parent.nodelist, parent))

@@ -1,0 +1,1 @@
+"""Reading what is due, who is called, what is missing, and whether everything moves."""
