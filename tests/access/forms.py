@@ -40,6 +40,8 @@ def answers(room: Room) -> dict[str, Answers]:
             "version": str(room.incident.version),
         },
         "incident_status": {"status": "contained", "reason": "All of them are"},
+        "subscription_new": {"name": "Tickets", "url": "https://tickets.example/", "incident": "", "which": "all"},
+        "subscription_resume": {"skip": "1"},
         "incident_people_add": {"user": str(make_user().pk)},
         "incident_people_end": {"reason": ""},
         "incident_role_give": {"kind": "scribe", "user": str(room.role.user_id), "note": "The log so far"},

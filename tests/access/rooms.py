@@ -1,5 +1,6 @@
 """Rooms with one of everything in them, and the address of each thing, for tests that attack."""
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -25,6 +26,7 @@ from runbooks.directory.operations import stage_import
 from runbooks.exports.models import Export, Witness
 from runbooks.incidents.models import Incident, IncidentRole
 from runbooks.notifications.models import Notification
+from runbooks.subscriptions.models import Subscription, SubscriptionDelivery
 from runbooks.timeline.models import TimelineEvent
 from tests.access.routes import BY_NAME
 from tests.contacts.people import make_rota, make_shift
@@ -52,6 +54,7 @@ class Room:
     action: Action
     call: DeskCall
     witness: Witness
+    delivery: SubscriptionDelivery
     shift: RotaShift
 
     def things(self) -> dict[str, Any]:
@@ -73,6 +76,8 @@ class Room:
             "call_id": self.call.pk,
             "user_id": self.role.user_id,
             "witness_id": self.witness.pk,
+            "subscription_id": self.delivery.subscription_id,
+            "delivery_id": self.delivery.pk,
             "rota_id": self.shift.rota_id,
             "shift_id": self.shift.pk,
         }
@@ -132,6 +137,7 @@ def make_room(*members: User, lead: User | None = None, mark: str = "", **change
         witness=Witness.objects.create(
             name="A notary", channel="mail", address=f"{mark}@outside.example", added_by="a test", added_at=at
         ),
+        delivery=_subscribed(incident, mark, at),
         shift=make_shift(make_rota(f"Rota {mark}"), lead, at, at + timedelta(days=7)),
     )
 
@@ -155,6 +161,28 @@ def _ready_export(incident: Incident, mark: str, at: Any) -> Export:
         size=len(content),
         sha256=sha256(content).hexdigest(),
         ended_at=at,
+    )
+
+
+def _subscribed(incident: Incident, mark: str, at: Any) -> SubscriptionDelivery:
+    """A delivery that was given up. Its subscription has no secret that could be opened, so that nothing is called."""
+    subscription = Subscription.objects.create(
+        name=f"Siem {mark}"[:80],
+        url="https://siem.example/hook",
+        secret="shut",
+        incident=incident,
+        made_by="A test",
+        made_at=at,
+    )
+    return SubscriptionDelivery.objects.create(
+        subscription=subscription,
+        incident=incident,
+        sequence=1,
+        kind="incident.declared",
+        body=json.dumps({"summary": f"Said {mark}"}),
+        status="failed",
+        next_attempt_at=at,
+        created_at=at,
     )
 
 

@@ -18,6 +18,7 @@ from runbooks.affected_accounts.models import AffectedAccount
 from runbooks.confirmations.models import DeskCall, TextOrder
 from runbooks.directory.models import Account, Protection
 from runbooks.incidents.models import Incident
+from runbooks.subscriptions.models import Subscription, SubscriptionDelivery
 from tests.browser.fixtures import LiveApp
 from tests.browser.people import PageOf
 from tests.factories import make_action
@@ -41,6 +42,11 @@ PAGES = [
     "/directory/imports/new/",
     "/connections/",
     "/witnesses/",
+    "/subscriptions/",
+    "/subscriptions/?show=ended",
+    "/subscriptions/new/",
+    "/subscriptions/{subscription}/",
+    "/subscriptions/{quiet}/",
     f"{ROOM}/",
     f"{ROOM}/steps/",
     f"{ROOM}/steps/?open=assign-roles",
@@ -105,6 +111,8 @@ def addresses(live_app: LiveApp) -> list[str]:
         "affected": affected[0].pk,
         "other": affected[1].pk,
         "call": call_of_the_desk(incident, affected[0], affected[1], at).pk,
+        "subscription": subscribed(incident, at).pk,
+        "quiet": subscribed(incident, at, name="Quiet", ended_at=at, ended_by="A test").pk,
         "account": Account.objects.first().pk,  # type: ignore[union-attr]
     }
     return [path.format(**known) for path in PAGES]
@@ -145,6 +153,21 @@ def call_of_the_desk(incident: Incident, called: AffectedAccount, failed: Affect
         incident=incident, affected_account=called, taken_by=coordinator(), taken_at=at,
         held_until=at + timedelta(minutes=20),
     )  # fmt: skip
+
+
+def subscribed(incident: Incident, at: datetime, **changes: Any) -> Subscription:
+    """One that is disabled, with a delivery in each state."""
+    gone: dict[str, Any] = {"name": "Tickets", "disabled_at": at, "disabled_because": "It took no call.", **changes}
+    subscription = Subscription.objects.create(
+        url="https://tickets.example/hook", secret="x", incident=incident, made_by="A test", made_at=at, **gone
+    )
+    for sequence, status in enumerate(SubscriptionDelivery.Status.values if not changes else [], start=1):
+        delivery = SubscriptionDelivery.objects.create(
+            subscription=subscription, incident=incident, sequence=sequence, kind="entry.added", body='{"version":1}',
+            status=status, next_attempt_at=at, created_at=at,
+        )  # fmt: skip
+        delivery.attempts.create(at=at, milliseconds=35, status_code=500, answer="<b>No</b>", reason="It answered 500.")
+    return subscription
 
 
 def people(role: str) -> User:

@@ -28,6 +28,10 @@ TOLD = {
         "redaction.requested", "redaction.refused", "redaction.withdrawn", "entry.redacted",
     },
     "room/operations/entries.py": {"entry.pinned", "entry.unpinned"},
+    "subscriptions/operations/managing.py": {
+        "subscription.made", "subscription.paused", "subscription.resumed", "subscription.secret_exchanged",
+        "subscription.ended",
+    },
 }  # fmt: skip
 # What people write goes by its lane: a decision is not to look like a remark.
 BY_LANE_ALONE = {"entry.added"}
