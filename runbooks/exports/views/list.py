@@ -15,6 +15,7 @@ from runbooks.attachments.names import size_in_words
 from runbooks.errors import DomainError
 from runbooks.exports import keys
 from runbooks.exports.formats import FORMATS
+from runbooks.exports.formats.disclosure import DISCLOSURE
 from runbooks.exports.models import Export
 from runbooks.exports.operations.requesting import PURPOSE_MAX
 from runbooks.exports.queries.asked import asked, in_words, narrowing
@@ -163,6 +164,7 @@ def _form(
     encoded.update(narrowed)
     return {
         "formats": FORMATS.values(),
+        "previewed": DISCLOSURE.slug,
         "chosen": (given or {}).get("format") or ("bundle" if trouble is None else "xlsx"),
         "order": (given or {}).get("order", "sequence"),
         "without_bom": given is not None and not given.get("bom"),
