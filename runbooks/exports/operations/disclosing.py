@@ -1,5 +1,7 @@
 """Looking at a disclosure copy before it is made: how much of it is whole, and what the rest would look like."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -8,7 +10,7 @@ from uuid import UUID
 from runbooks.access.permissions import Actor, require
 from runbooks.errors import DomainError
 from runbooks.exports.formats.base import Source
-from runbooks.exports.formats.disclosure import DISCLOSURE, PSEUDONYMISED, WITHHELD, disclosure_of
+from runbooks.exports.formats.disclosure import DISCLOSURE, disclosure_of
 from runbooks.exports.models import Export
 from runbooks.exports.operations.making import about_of
 from runbooks.exports.queries.asked import narrowing
@@ -16,8 +18,8 @@ from runbooks.exports.queries.entries import snapshot
 from runbooks.incidents.models import Incident
 from runbooks.presentation import number, plural
 
-# So many of those under pseudonyms, and of those withheld.
-SAMPLE: Final = 10
+# So many of those under pseudonyms, and of those withheld; of one kind no more than that, or all were alike.
+SAMPLE, OF_A_KIND = 8, 2
 # An entry that is shown costs as much as so many that are passed by.
 PASSED_BY: Final = 10
 
@@ -63,12 +65,20 @@ def preview_disclosure(
         source = Source(*about_of(export, incident))
         _refuse_long(source, at_most)
         disclosure = disclosure_of(source)
-        left, sample = {PSEUDONYMISED: SAMPLE, WITHHELD: SAMPLE}, list[dict[str, Any]]()
-        for line in disclosure.lines():
-            if left[line["as"]]:
-                left[line["as"]] -= 1
-                sample.append(line)
+        sample = _sample(disclosure.lines())
         return DisclosurePreview(disclosure.pseudonyms.holder, disclosure.counts, source.about.left_out, sample)
+
+
+def _sample(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first of them, of several kinds. All are read: that is how they are counted."""
+    taken, alike, sample = Counter[str](), Counter[tuple[str, str]](), []
+    for line in lines:
+        told, kind = line["as"], (line["as"], line["kind"])
+        if taken[told] < SAMPLE and alike[kind] < OF_A_KIND:
+            taken[told] += 1
+            alike[kind] += 1
+            sample.append(line)
+    return sample
 
 
 def _refuse_long(source: Source, at_most: int | None) -> None:

@@ -14,6 +14,8 @@ from runbooks.exports.formats.disclosure import PSEUDONYMISED, WHOLE, WITHHELD
 from runbooks.exports.operations.disclosing import DisclosurePreview, preview_disclosure
 from runbooks.incidents.queries import incident_for
 from runbooks.presentation import number
+from runbooks.timeline.lines import label_of
+from runbooks.timeline.models import Lane
 from runbooks.timeline.operations import now
 
 # Some five seconds.
@@ -27,10 +29,9 @@ KINDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One entry as the copy would tell it; no words where it is withheld."""
+    """One entry: the words with which the copy would tell it, or what kind it is where it is withheld."""
 
     sequence: int
-    kind: str
     words: str
 
 
@@ -64,4 +65,4 @@ def _said(found: DisclosurePreview) -> dict[str, Any]:
 
 
 def _sample(line: dict[str, Any]) -> Sample:
-    return Sample(line["sequence"], line["kind"], str(line.get("summary", "")))
+    return Sample(line["sequence"], str(line.get("summary", "")) or label_of(line["kind"], Lane.NOTE))
