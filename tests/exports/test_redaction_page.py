@@ -167,6 +167,19 @@ def test_agreeing_to_one_request_does_not_settle_the_next(
     assert TimelineEvent.objects.get(pk=entry.pk).summary == SECRET
 
 
+@pytest.mark.parametrize("verb", ["withdraw", "refuse", "approve"])
+def test_a_request_is_settled_at_the_entry_it_is_about_and_nowhere_else(
+    verb: str, entry: TimelineEvent, responder: User, coordinator: User, client_of: ClientOf
+) -> None:
+    redaction = asked(entry, client_of(responder))
+    other, client = make_entry(entry.incident, "Something else"), client_of(coordinator)
+    for sequence in (other.sequence, 999):
+        there = reverse(f"redaction_{verb}", args=[entry.incident.reference, sequence])
+        assert client.post(there, decision(redaction)).status_code == 404
+    redaction.refresh_from_db()
+    assert redaction.status == "requested"
+
+
 def test_an_entry_that_is_not_there_is_not_found(entry: TimelineEvent, responder: User, client_of: ClientOf) -> None:
     missing = reverse("redaction", args=[entry.incident.reference, 999])
     assert client_of(responder).get(missing).status_code == 404
