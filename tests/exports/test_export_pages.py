@@ -62,6 +62,11 @@ def test_a_small_export_is_said_to_come_and_then_is_there(
     assert f'href="{address(incident, "1/download/")}"' in said
     assert "hx-trigger" not in said
     assert "is ready" not in page(client_of(incident.lead), incident)
+    ask(client, incident)
+    tasks.ask(**handed[1][1])
+    said = page(client, incident)
+    assert "EX-02 is ready" in said
+    assert "EX-01 is ready" not in said
     Export.objects.update(ended_at=timezone.now() - timedelta(minutes=2))
     assert "is ready" not in page(client, incident)
 

@@ -47,7 +47,7 @@ def test_it_counts_and_shows_some_of_each(
     for line in ("<dt>1</dt><dd>whole", "<dt>12</dt><dd>with pseudonyms", "<dt>1</dt><dd>withheld"):
         assert line in said
     assert said.count("Sessions of account-") == 2
-    assert f'timeline/{typed.sequence}/">#{typed.sequence}</a> Note' in said
+    assert f'timeline/{typed.sequence}/">#{typed.sequence}</a> Entry added' in said
     assert "torkson" not in said.partition('id="preview"')[2]
     assert written(before) == {"runbooks_accessrecord"}
     assert not Export.objects.exists()

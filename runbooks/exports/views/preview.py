@@ -14,8 +14,6 @@ from runbooks.exports.formats.disclosure import PSEUDONYMISED, WHOLE, WITHHELD
 from runbooks.exports.operations.disclosing import DisclosurePreview, preview_disclosure
 from runbooks.incidents.queries import incident_for
 from runbooks.presentation import number
-from runbooks.timeline.lines import label_of
-from runbooks.timeline.models import Lane
 from runbooks.timeline.operations import now
 
 # Some five seconds.
@@ -65,4 +63,5 @@ def _said(found: DisclosurePreview) -> dict[str, Any]:
 
 
 def _sample(line: dict[str, Any]) -> Sample:
-    return Sample(line["sequence"], str(line.get("summary", "")) or label_of(line["kind"], Lane.NOTE))
+    kind = str(line["kind"]).replace(".", " ").replace("_", " ").capitalize()
+    return Sample(line["sequence"], str(line.get("summary", "")) or kind)

@@ -36,7 +36,9 @@ def notices(incident: Incident, actor: Actor, at: datetime) -> list[Notice]:
     ids = [stand.export_id for stand in stands]
     there = {export.pk: export for export in Export.objects.filter(incident=incident, pk__in=ids)}
     said = [_said(stand, there.get(stand.export_id), incident, at) for stand in stands]
-    return [notice for notice in said if notice is not None]
+    ready = [notice for notice in said if notice is not None and notice.number is not None]
+    # Of several that are ready the newest is news; the list has them all.
+    return [notice for notice in said if notice is not None and notice not in ready[:-1]]
 
 
 def _said(stand: Stand, export: Export | None, incident: Incident, at: datetime) -> Notice | None:
