@@ -77,7 +77,7 @@ class Held:
 
 
 class NotKeptError(Exception):
-    """Nobody could keep the answer in time. Nothing of it is kept."""
+    """The answer was not kept in time. Whoever sends it again is told where it was kept after all."""
 
 
 @dataclass(slots=True, eq=False)
