@@ -1,8 +1,9 @@
 """Eight writers on one incident, each entry in a transaction of its own, next to a bare INSERT under the same row lock.
 
-Both lock the incident by the call that every operation makes. The bare side then inserts the same columns into the same
-table, with the same indexes: no sealing, no head, no counts, no word to open pages.
-Target: `record` appends at least half of the bare side's entries a second.
+The bare side locks the row by `SELECT ... FOR UPDATE` of its key, and inserts the same columns into the same table with
+the same indexes: no sealing, no head, no counts, no word to open pages. A second bare side locks by the call that every
+operation makes, which reads the whole row.
+Target: `record` appends at least half of the entries a second of either.
 """
 
 import sys
@@ -31,6 +32,7 @@ INSERT INTO runbooks_timelineevent (incident_id, sequence, kind, lane, summary, 
 VALUES (%s, %s, 'entry.added', 'action', %s, '{"login": "person@parliament.example", "number": 7}', %s, 'Command line',
     NULL, false, %s, 'second', %s, NULL, %s, %s, %s, NULL, '{}', NULL)
 """
+LOCK = "SELECT id FROM runbooks_incident WHERE id = %s FOR UPDATE"
 HASH = "0123456789abcdef" * 4
 SUMMARY = "Entry {} of the night: person@parliament.example was looked at by the desk, and the holder called"
 DETAILS = {"login": "person@parliament.example", "number": 7}
@@ -63,10 +65,16 @@ def recorder(incident_id: UUID) -> Callable[[int], None]:
     return append
 
 
-def inserter(incident_id: UUID) -> Callable[[int], None]:
+def lock_bare(incident_id: UUID) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK, [incident_id])
+        cursor.fetchone()
+
+
+def inserter(incident_id: UUID, hold: Callable[[UUID], object]) -> Callable[[int], None]:
     @transaction.atomic
     def append(number: int) -> None:
-        lock(incident_id)
+        hold(incident_id)
         at = timezone.now()
         values = (SUMMARY.format(number), b"0123456789abcdef", at, at, HASH, HASH, HASH)
         with connection.cursor() as cursor:
@@ -78,19 +86,21 @@ def inserter(incident_id: UUID) -> Callable[[int], None]:
 def main() -> int:
     each = 50 if is_quick(__doc__) else 250
     with portal():
-        sealed, bare = make_incident(), make_incident()
-        sides = {
-            "record": Side(writing(each, recorder(sealed.pk))),
-            "bare INSERT": Side(writing(each, inserter(bare.pk))),
-        }
-        seconds = alternate(sides)
+        sealed, bare, beside = make_incident(), make_incident(), make_incident()
+        seconds = alternate(
+            {
+                "record": Side(writing(each, recorder(sealed.pk))),
+                "bare INSERT": Side(writing(each, inserter(bare.pk, lock_bare))),
+                "bare INSERT, locked as operations do": Side(writing(each, inserter(beside.pk, lock))),
+            }
+        )
         verdict = verify_chain(sealed.pk)
         assert verdict.broken_at is None, verdict
         for name, taken in seconds.items():
             print(f"{name}: {WRITERS * each / taken:,.0f} entries a second")
         print(f"{verdict.entries:,} entries verify")
-        ratio = seconds["bare INSERT"] / seconds["record"]
-        return conclude("append", [Claim("append", ratio, TARGET, at_least=True)])
+        ours = seconds.pop("record")
+        return conclude("append", [Claim(name, taken / ours, TARGET, at_least=True) for name, taken in seconds.items()])
 
 
 if __name__ == "__main__":

@@ -85,8 +85,8 @@ def _refuse_number(text: str) -> None:
 STRICT = json.JSONDecoder(
     object_pairs_hook=_unique, parse_int=_whole, parse_float=_refuse_number, parse_constant=_refuse_number
 )
-# Lets a name stand twice and takes any number: its caller writes the value again, and compares.
-QUICK = json.JSONDecoder(parse_float=_refuse_number, parse_constant=_refuse_number)
+# Lets a name stand twice: its caller writes the value again, and compares.
+QUICK = json.JSONDecoder(parse_int=_whole, parse_float=_refuse_number, parse_constant=_refuse_number)
 ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 quote = json.encoder.encode_basestring
 
@@ -370,47 +370,45 @@ class Entry(NamedTuple):
     content: Optional[str]
 
 
+CONTENT = '{"content":'
+# What stands in a line behind its content: every part in its place, and texts without anything that JSON escapes. What
+# is compared later, letter by letter, may be anything of its length here.
+REST = re.compile(
+    r'"hash":"(.{64})","record":(\{"actor":"TEXT","commitment":"(.{64})","corrects":(null|NUMBER),"incident":"(.{36})",'
+    r'"kind":"(TEXT)","occurred_at":"TIME","occurred_precision":"TEXT","previous":"(.{64})","recorded_at":"TIME",'
+    r'"sequence":(NUMBER),"v":1\})(?:,"salt":"([0-9a-f]{32})")?\}'.replace("TEXT", r'[^"\\\x00-\x1f]*')
+    .replace("NUMBER", "[1-9][0-9]{0,14}")
+    .replace("TIME", INSTANT.pattern)
+)
+
+
 def quick_entry(line: bytes) -> Optional[Entry]:
     """The entry of a line that is canonical, as the portal writes it; None for what `careful_entry` has to look at.
 
-    The line is read, written again from a template, and must come out the same: so nothing stands in it twice, in
-    another order or in another form, and its own bytes are the ones that were hashed.
+    The content is read, written again, and must come out the same; the rest has one form only. So nothing stands in the
+    line twice, in another order or in another form, and its own bytes are the ones that were hashed.
     """
     if len(line) > QUICK_MAX:
         return None
     try:
-        text = line.decode("utf-8")
-        value, _ = QUICK.raw_decode(text)
-        if len(value) == 4:
-            content, digest, record, salt = value.values()
-            start, end = f'{{"content":{_quick_content(content)},', f',"salt":"{salt}"}}'
-        else:
-            digest, record = value.values()
-            content, salt, start, end = None, "", "{", "}"
-        actor, commitment, corrects, incident, kind, at, precision, previous, recorded_at, sequence, _ = record.values()
-        named = "null" if corrects is None else corrects
-        sealed = (
-            f'{{"actor":{quote(actor)},"commitment":"{commitment}","corrects":{named},'
-            f'"incident":"{incident}","kind":{quote(kind)},"occurred_at":"{at}","occurred_precision":{quote(precision)},'
-            f'"previous":"{previous}","recorded_at":"{recorded_at}","sequence":{sequence},"v":1}}'
-        )
-        if f'{start}"hash":"{digest}","record":{sealed}{end}' != text or (not text.isascii() and ASTRAL.search(text)):
-            return None
-        if not INSTANT.fullmatch(at) or not INSTANT.fullmatch(recorded_at) or type(sequence) is not int:
-            return None
-        if not (corrects is None or type(corrects) is int):
-            return None
-        hashed = None
-        if content is None:
-            match(HEX64, commitment, "commitment")
-        else:
-            raw = bytes.fromhex(salt)
-            if len(raw) != 16 or raw.hex() != salt:
+        text, start, hashed = line.decode("utf-8"), 1, None
+        if text.startswith(CONTENT):
+            content, end = QUICK.raw_decode(text, len(CONTENT))
+            start, written = end + 1, _quick_content(content)
+            if text[len(CONTENT) : start] != written + "," or (not text.isascii() and ASTRAL.search(written)):
                 return None
-            hashed = hashlib.sha256(raw + start[11:-1].encode()).hexdigest()
+        rest = REST.fullmatch(text, start)
+        if rest is None:
+            return None
+        digest, sealed, commitment, corrects, incident, kind, previous, sequence, salt = rest.groups()
+        if start > 1:
+            hashed = hashlib.sha256(bytes.fromhex(salt) + written.encode()).hexdigest()
+        elif text[0] != "{" or salt is not None or not HEX64.fullmatch(commitment):
+            return None
         computed = hashlib.sha256(sealed.encode()).hexdigest()
+        named = None if corrects == "null" else int(corrects)
         # The tuple itself: Entry(...) takes twice the time, a million times.
-        parts = (sequence, previous, incident, kind, corrects, digest, computed, commitment, hashed)
+        parts = (int(sequence), previous, incident, kind, named, digest, computed, commitment, hashed)
         return tuple.__new__(Entry, parts)
     except (BadError, ValueError, TypeError, AttributeError, RecursionError):
         return None
@@ -418,20 +416,10 @@ def quick_entry(line: bytes) -> Optional[Entry]:
 
 def _quick_content(content: Any) -> str:
     details, summary = content.values()
-    written = "{}"
-    if details:
-        _bounded(details.values())
-        written = quick_encode(details)
+    if type(details) is not dict:
+        raise BadError("its content is not a summary and details")
+    written = quick_encode(details) if details else "{}"
     return f'{{"details":{written},"summary":{quote(summary)}}}'
-
-
-def _bounded(values: Iterable[Any]) -> None:
-    for one in values:
-        if type(one) is int:
-            if not -LARGEST <= one <= LARGEST:
-                raise BadError("a number is larger than JSON can carry exactly")
-        elif isinstance(one, (dict, list)):
-            _bounded(one.values() if isinstance(one, dict) else one)
 
 
 def _is_content(value: Any) -> bool:
@@ -488,26 +476,27 @@ class Chain:
 
     def _follow(self, entry: Entry) -> None:
         due = len(self.marks) + 1
-        if entry.sequence != due:
-            missing = "it is missing, and " if entry.sequence > due else ""
-            raise BadError(f"{missing}entry {entry.sequence:,} stands in its place")
-        if entry.previous != self.head:
+        sequence, previous, incident, kind, corrects, digest, record, commitment, content = entry
+        if sequence != due:
+            missing = "it is missing, and " if sequence > due else ""
+            raise BadError(f"{missing}entry {sequence:,} stands in its place")
+        if previous != self.head:
             raise BadError("it does not follow the entry before it")
-        if entry.record != entry.hash:
+        if record != digest:
             raise BadError("its record is not what was hashed")
-        if entry.incident != self.incident:
+        if incident != self.incident:
             raise BadError("it is of another incident")
-        if entry.content is not None and entry.content != entry.commitment:
+        if content is not None and content != commitment:
             raise BadError("its salt or content is not what was sealed")
-        if entry.corrects is not None:
-            if not 1 <= entry.corrects < due:
+        if corrects is not None:
+            if not 1 <= corrects < due:
                 raise BadError("it names an entry that is not an earlier one")
-            if entry.kind == REDACTED:
-                self.marks[entry.corrects - 1] |= 2
-        self.marks.append(entry.content is None)
-        self.head = entry.hash
+            if kind == REDACTED:
+                self.marks[corrects - 1] |= 2
+        self.marks.append(content is None)
+        self.head = digest
         if due in self.wanted:
-            self.hashes[due] = entry.hash
+            self.hashes[due] = digest
 
     def ranges(self, mark: int) -> str:
         """The entries with this mark, as "3, 5 to 9"; the first of them where they are many."""

@@ -181,6 +181,7 @@ def database(url: str) -> dict[str, object]:
     if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
         raise ImproperlyConfigured("DATABASE_URL must read postgres://user:password@host:port/name.")
     size = integer("DATABASE_POOL", 10)
+    pool = {"pool": {"min_size": 1, "max_size": size, "timeout": 10}} if size else {}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.strip("/")),
@@ -188,5 +189,6 @@ def database(url: str) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(parts.port or 5432),
-        "OPTIONS": {"pool": {"min_size": 1, "max_size": size, "timeout": 10}} if size else {},
+        # Django's own cursors never prepare; those of runbooks/prepared.py do, at once.
+        "OPTIONS": {"prepare_threshold": 0, **pool},
     }

@@ -45,6 +45,7 @@ IN_INCIDENT: dict[str, frozenset[Role]] = {
     "break_glass": LEADING,
     "view_seal": EVERYBODY,
     "export_timeline": TAKING_AWAY,
+    "control_export": TAKING_AWAY - {Role.AUDITOR},
     "ask_redaction": WORKING,
     "decide_redaction": LEADING,
     "issue_code": HELPING,

@@ -1,21 +1,25 @@
 """Signing, witnessing, stamping and verifying in the background: woken by name, swept by the clock."""
 
 import logging
+from typing import Any
 from uuid import UUID
 
 from celery import shared_task
 from django.utils import timezone
 
 from runbooks.access.permissions import PORTAL
+from runbooks.exports import wishes
 from runbooks.exports.keys import NoKeyError
 from runbooks.exports.models import Checkpoint
 from runbooks.exports.operations import checkpoints, stamping, verifying, witnessing
+from runbooks.exports.operations.asking import take_wish
 from runbooks.exports.operations.making import make_export
 from runbooks.exports.progress import Progress
 from runbooks.exports.queries.list import left_over
 from runbooks.notifications.operations import pulse
 
 logger = logging.getLogger(__name__)
+FELL_OVER = "The worker fell over before it could take it down. Ask again; if that stays, tell an administrator."
 
 
 @shared_task(name="exports.checkpoint", ignore_result=True)
@@ -63,6 +67,17 @@ def verify_due() -> None:
     for incident_id, whole in verifying.due(timezone.now()):
         verifying.verify(incident_id=incident_id, whole=whole, asked_by=PORTAL.name, clock=timezone.now)
     pulse("exports.verify_due")
+
+
+@shared_task(name="exports.ask", ignore_result=True)
+def ask(export_id: str, incident_id: str, user_id: int, wish: dict[str, Any]) -> None:
+    """What a page asked for. No row tells of it before it is taken down, so the page must."""
+    key = UUID(export_id)
+    try:
+        take_wish(export_id=key, incident_id=UUID(incident_id), user_id=user_id, wish=wish, clock=timezone.now)
+    except Exception:
+        wishes.refuse(key, FELL_OVER)
+        raise
 
 
 @shared_task(name="exports.make", ignore_result=True)

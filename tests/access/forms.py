@@ -6,16 +6,45 @@ from typing import Any
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from runbooks.confirmations.queries.planning import plan_codes
+from runbooks.confirmations.views.desk.codes import digest_of
 from runbooks.directory.models import Account
 from tests.access.rooms import Room
-from tests.factories import make_user
+from tests.factories import PASSWORD, make_user
 
 Answers = Mapping[str, Any]
 
 
+class Upload(SimpleUploadedFile):
+    """Can be sent more than once: a client leaves off at its end."""
+
+    def read(self, *size: int) -> bytes:
+        self.seek(0)
+        return super().read(*size)
+
+
 def answers(room: Room) -> dict[str, Answers]:
-    """{name of an address: fields that a coordinator of the room may post there}"""
-    version = {"version": "1"}
+    """{name of an address: fields that a coordinator of the room may post there}
+
+    Where an address takes several forms, its name is followed by which.
+    """
+    return {
+        **_incident(room),
+        **_timeline(room),
+        **_files(),
+        **_steps(room),
+        **_lists(room),
+        **_verbs(room),
+        **_actions(room),
+        **_codes(room),
+        **_desk(room),
+        **_rotas(room),
+        **_exports(room),
+        **_directory(),
+    }
+
+
+def _incident(room: Room) -> dict[str, Answers]:
     return {
         "incident_declare": {
             "title": "Another",
@@ -47,6 +76,11 @@ def answers(room: Room) -> dict[str, Answers]:
         "incident_role_give": {"kind": "scribe", "user": str(room.role.user_id), "note": "The log so far"},
         "incident_role_end": {"reason": ""},
         "notice_try_again": {"address": "x@outside.example"},
+    }
+
+
+def _timeline(room: Room) -> dict[str, Answers]:
+    return {
         "timeline_add": {
             "lane": "note",
             "when": "2026-01-05 08:00",
@@ -60,12 +94,20 @@ def answers(room: Room) -> dict[str, Answers]:
         "timeline_correct": {"summary": "Other words", "when": "2026-01-05 08:00", "reason": "Misread"},
         "timeline_pin": {"sequence": "1"},
         "timeline_unpin": {"sequence": "1"},
-        "attachments": {"upload": SimpleUploadedFile("a.log", b"a log"), "note": "Seen", "sequence": "1"},
+    }
+
+
+def _files() -> dict[str, Answers]:
+    return {
+        "attachments": {"upload": Upload("a.log", b"a log"), "note": "Seen", "sequence": "1"},
         "attachment_hold": {"reason": "The police asked"},
         "attachment_release": {"reason": "The court is done"},
-        "export_ask": {"format": "csv", "query": "q=Entry", "order": "sequence", "purpose": "The court", "bom": "1"},
-        "export_cancel": {"reason": ""},
-        "export_retry": {"reason": ""},
+    }
+
+
+def _steps(room: Room) -> dict[str, Answers]:
+    version = {"version": "1"}
+    return {
         "step_add": {
             "title": "Added",
             "after": room.step.key,
@@ -84,16 +126,14 @@ def answers(room: Room) -> dict[str, Answers]:
         "step_reopen": {"reason": "Again", **version},
         "step_evidence": {"requirement": "", "note": "Seen", "url": "https://example.com/a", **version},
         "step_evidence_withdraw": {"reason": "Wrong file", **version},
+    }
+
+
+def _lists(room: Room) -> dict[str, Answers]:
+    return {
         "accounts_import": {"text": f"{room.mark} of nowhere"},
         "accounts_import_preview": {"pick-1": str(room.account.account_id), "find-1": "given"},
         "accounts_settle": {"account": "nobody", "reason": "A typing error"},
-        **_verbs(room),
-        **_actions(room),
-        **_rotas(room),
-        "directory_import_new": {"file": SimpleUploadedFile("d.csv", b"mail\nb@parliament.example\n")},
-        "directory_import_columns": {"column-0": "login", "column-1": "display_name"},
-        "directory_import_apply": {"allow_gone": "1", "expected-new": "1", "expected-gone": "1"},
-        "directory_import_discard": {"reason": ""},
     }
 
 
@@ -163,12 +203,100 @@ def _actions(room: Room) -> dict[str, Answers]:
     }
 
 
+def _codes(room: Room) -> dict[str, Answers]:
+    """A letter to the holder, and a code by each way that a person gives one."""
+    chosen = plan_codes(incident_id=room.incident.pk, affected_ids=[room.account.pk], at=timezone.now())
+    number = room.account.account.mobile
+    colleague = {"colleague": "Bo Larsen, Room 2", "second": str(room.role.user_id), "password": PASSWORD}
+    return {
+        "codes_new": {
+            f"way-{room.account.pk}": "letter",
+            "language": "own",
+            "do": "letters",
+            "seen": digest_of(chosen),
+        },
+        "account_code_give read_out": {"number": number, "check": "called_back", "note": "By voice"},
+        "account_code_give in_person": {"check": "pass", "note": "A pass"},
+        "account_code_give colleague": colleague,
+    }
+
+
+def _desk(room: Room) -> dict[str, Answers]:
+    """The endings of a call last: the first that is taken ends it."""
+    number, row = room.account.account.mobile, room.account.pk
+    return {
+        "desk_take": {"account": str(row), "tier": "", "office": "", "begins": "", "rang": "1"},
+        "desk_results": {
+            "row": str(row),
+            f"outcome-{row}": "no_answer",
+            f"when-{row}": "now",
+            f"check-{row}": "",
+            f"note-{row}": "It rang",
+            f"back-{row}": "",
+        },
+        "desk_call_reference": {},
+        "desk_call_hours": {"call_from": "09:00", "call_until": "11:30"},
+        "desk_call_end no_answer": {"outcome": "no_answer", "number": number, "note": "It rang"},
+        "desk_call_end call_back": {"outcome": "call_back", "at": "14:00", "best_until": "16:00", "note": "At lunch"},
+        "desk_call_end reached": {
+            "outcome": "reached",
+            "number": number,
+            "check": "called_back",
+            "note": "By voice",
+            "with_code": "on",
+        },
+    }
+
+
+def _exports(room: Room) -> dict[str, Answers]:
+    redaction = {"redaction": str(room.redaction.pk)}
+    return {
+        "export_ask": {"format": "csv", "query": "q=Entry", "order": "sequence", "purpose": "The court", "bom": "1"},
+        "export_cancel": {"reason": ""},
+        "export_retry": {"reason": ""},
+        "entries_import": {"file": Upload("e.csv", b"datetime,message\n2026-01-05T08:00:00Z,Seen\n")},
+        "entries_import_file": {
+            "tool": "spreadsheet",
+            "mapped": "spreadsheet",
+            "source": "A colleague",
+            "zone": "UTC",
+            "twice": "first",
+            "day_order": "dmy",
+            "lane": "note",
+            "column-0": "occurred_at",
+            "column-1": "summary",
+        },
+        "seal_verify": {},
+        "redaction_ask": {"legal_basis": "UK GDPR, Article 17", "reason": "Health data"},
+        "redaction_withdraw": redaction,
+        "redaction_refuse": {**redaction, "note": "It is needed"},
+        "redaction_approve": {**redaction, "note": "Agreed", "password": PASSWORD},
+        "witness_add": {"name": "An office", "channel": "mail", "address": "office@outside.example"},
+        "witness_try_again": {},
+        "witness_end": {},
+    }
+
+
+def _directory() -> dict[str, Answers]:
+    return {
+        "directory_account_protect": {"kind": "break_glass", "reason": "It must work"},
+        "directory_account_release": {},
+        "directory_import_new": {"file": Upload("d.csv", b"mail\nb@parliament.example\n")},
+        "directory_import_columns": {"column-0": "login", "column-1": "display_name"},
+        "directory_import_apply": {"allow_gone": "1", "expected-new": "1", "expected-gone": "1"},
+        "directory_import_discard": {"reason": ""},
+    }
+
+
 def posted_to(room: Room, name: str) -> str:
     """The address a form of `answers` posts to."""
-    name, _, verb = name.partition(" ")
-    if name == "timeline_correct":
-        return room.address(name)
-    address = room.address(name, **({"verb": verb} if verb else {}))
-    if name == "action_new" and verb == "everyone":
+    name, _, which = name.partition(" ")
+    other: dict[str, Any] = {"verb": which, "channel": which} if which else {}
+    if name in {"redaction_withdraw", "redaction_refuse", "redaction_approve"}:
+        other["sequence"] = room.redaction.event.sequence
+    if name == "entries_import_file":
+        other["file_number"] = room.entries.number
+    address = room.address(name, **other)
+    if name == "action_new" and which == "everyone":
         return f"{address}?everyone=1&kind=restrict_remote_access"
-    return f"{address}?id={room.account.pk}" if name in {"accounts_change", "action_new"} else address
+    return f"{address}?id={room.account.pk}" if name in {"accounts_change", "action_new", "codes_new"} else address

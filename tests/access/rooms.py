@@ -13,17 +13,19 @@ from django.urls import reverse
 from django.utils import timezone
 
 from runbooks.access.models import User
-from runbooks.access.permissions import actor_for
+from runbooks.access.permissions import Actor, actor_for
 from runbooks.actions.models import Action
 from runbooks.affected_accounts.models import AffectedAccount, AffectedImport, UnresolvedLine
 from runbooks.affected_accounts.operations import import_list
+from runbooks.attachments.models import Attachment
+from runbooks.attachments.operations import attach_file
 from runbooks.confirmations.models import DeskCall
 from runbooks.contacts.models import RotaShift
 from runbooks.containment.models import Evidence, Step
 from runbooks.containment.operations import NewEvidence, add_evidence
 from runbooks.directory.models import DirectoryImport
 from runbooks.directory.operations import stage_import
-from runbooks.exports.models import Export, Witness
+from runbooks.exports.models import Export, Redaction, Witness
 from runbooks.incidents.models import Incident, IncidentRole
 from runbooks.notifications.models import Notification
 from runbooks.subscriptions.models import Subscription, SubscriptionDelivery
@@ -56,6 +58,8 @@ class Room:
     witness: Witness
     delivery: SubscriptionDelivery
     shift: RotaShift
+    entries: Attachment
+    redaction: Redaction
 
     def things(self) -> dict[str, Any]:
         """{argument of an address: this room's value for it}"""
@@ -105,6 +109,7 @@ def make_room(*members: User, lead: User | None = None, mark: str = "", **change
     file = add_evidence(**where, evidence=NewEvidence("file", note=f"File: {mark}", upload=upload))
     account = make_affected(incident, make_account(department=f"Office {mark}"))
     _ready_export(incident, mark, at)
+    deputy = _deputy(incident, at)
     content = f"{STRANGER} {mark}".encode()
     import_list(incident_id=incident.pk, file_name=f"{mark}.txt", content=content, actor=actor, at=at)
     return Room(
@@ -114,7 +119,7 @@ def make_room(*members: User, lead: User | None = None, mark: str = "", **change
         step=step,
         note=note,
         file=file,
-        role=_deputy(incident, at),
+        role=deputy,
         notice=_failed_notice(incident, lead, mark, at),
         import_=incident.affected_imports.get(),
         line=incident.unresolved_lines.get(),
@@ -139,7 +144,23 @@ def make_room(*members: User, lead: User | None = None, mark: str = "", **change
         ),
         delivery=_subscribed(incident, mark, at),
         shift=make_shift(make_rota(f"Rota {mark}"), lead, at, at + timedelta(days=7)),
+        entries=_entries(incident, mark, actor, at),
+        redaction=Redaction.objects.create(
+            incident=incident,
+            event=make_entry(incident, f"Too much of {mark}"),
+            reason=f"Reason {mark}",
+            legal_basis="UK GDPR, Article 17",
+            requester=deputy.user,
+            requested_at=at,
+        ),
     )
+
+
+def _entries(incident: Incident, mark: str, actor: Actor, at: Any) -> Attachment:
+    """A file of entries that could be imported."""
+    content = f"datetime,message\n2026-01-05T08:00:00Z,Imported {mark}\n".encode()
+    upload = ContentFile(content, name=f"{mark}.csv")
+    return attach_file(incident_id=incident.pk, upload=upload, actor=actor, at=at)
 
 
 def _ready_export(incident: Incident, mark: str, at: Any) -> Export:

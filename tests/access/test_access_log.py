@@ -218,7 +218,7 @@ def test_evidence_of_a_step_is_noted_as_a_file(coordinator: User, client_of: Cli
     client_of(coordinator).get(room.address("step_evidence_file")).getvalue()
     name = room.file.file_name
     assert rows() == [("coordinator", "file", f"File 1: {name}", room.incident.reference)]
-    attachment = room.incident.attachments.get()
+    attachment = room.incident.attachments.get(number=1)
     assert list(attachment.custody.order_by("pk").values_list("kind", flat=True)) == ["added", "read"]
     client_of(coordinator).head(room.address("step_evidence_file"))
     assert len(rows()) == 1

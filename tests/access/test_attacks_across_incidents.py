@@ -34,6 +34,7 @@ IDS = (
     "user_id",
     "number",
     "file_number",
+    "call_id",
 )
 FOREIGN = [(name, one) for name in NAMES for one in IDS if {"reference", one} <= set(BY_NAME[name].pattern.converters)]
 IN_ROOM = [name for name in NAMES if {"reference", "incident_id"} & set(BY_NAME[name].pattern.converters)]
@@ -61,7 +62,12 @@ def attacker(mine: Room, coordinator: User, client_of: ClientOf) -> Client:
 
 
 def verbs(name: str) -> Iterator[str]:
-    several = {"account_act": ("tier", "state", "fact", "contact", "owner"), "action_do": ACTION_VERBS}
+    several = {
+        "account_act": ("tier", "state", "fact", "contact", "owner"),
+        "action_do": ACTION_VERBS,
+        "account_code_give": ("read_out", "in_person", "colleague"),
+        "desk_call_end": ("no_answer", "call_back", "reached"),
+    }
     yield from several.get(name, ("",))
 
 
@@ -81,7 +87,7 @@ def test_a_thing_of_another_incident_is_not_found_under_ones_own(
     forms, before = answers(mine), rows()
     for name in (name for name, one in FOREIGN if one == foreign):
         for verb in verbs(name):
-            address = mine.address(name, **{foreign: value}, **({"verb": verb} if verb else {}))
+            address = mine.address(name, **{foreign: value}, **({"verb": verb, "channel": verb} if verb else {}))
             for response in (attacker.get(address), attacker.post(address, forms.get(f"{name} {verb}".strip(), {}))):
                 assert response.status_code in refusals, address
                 assert theirs.mark not in response.content.decode(), address
@@ -185,6 +191,10 @@ def test_who_left_and_who_only_looks_after_the_portal_find_nothing(
 def asked_by(name: str) -> str:
     """The permission that a form's operation asks for."""
     name, _, verb = name.partition(" ")
+    if name.startswith(("account_code", "codes_")):
+        return "issue_code"
+    if name.startswith("desk_"):
+        return "call_holders"
     if verb:
         return {
             "tier": "assess_account",
@@ -207,6 +217,11 @@ def asked_by(name: str) -> str:
         "timeline_correct": "correct_entry",
         "timeline_pin": "pin_entry",
         "timeline_unpin": "pin_entry",
+        "seal_verify": "view_seal",
+        "redaction_ask": "ask_redaction",
+        "redaction_withdraw": "ask_redaction",
+        "redaction_refuse": "decide_redaction",
+        "redaction_approve": "decide_redaction",
     }.get(name) or next(
         action
         for start, action in {
@@ -218,6 +233,7 @@ def asked_by(name: str) -> str:
             "attachments": "attach_file",
             "attachment_": "hold_attachment",
             "export_": "export_timeline",
+            "entries_import": "import_entries",
         }.items()
         if name.startswith(start)
     )
@@ -242,7 +258,8 @@ def test_every_form_of_an_incident_asks_for_its_permission(role: Role, mine: Roo
 @pytest.mark.parametrize("role", [Role.AUDITOR, Role.DESK, Role.RESPONDER])
 def test_forms_outside_an_incident_ask_for_theirs(name: str, role: Role, mine: Room, client_of: ClientOf) -> None:
     forms, client, before = answers(mine), client_of(make_user(role)), rows()
-    for form in (name, "directory_import_apply", "directory_import_discard"):
+    others = [form for form in forms if form.startswith(("directory_import_", "directory_account_", "witness_"))]
+    for form in (name, *others):
         assert client.post(posted_to(mine, form), forms[form]).status_code == 403
     assert client.get(mine.address("directory_import")).status_code == 403
     assert not differences(before)

@@ -35,6 +35,8 @@ SHORT = EVIL[:36]
 LINK = "javascript:zqx()"
 SEEN = "&lt;zqx&gt;"
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:")
+# What a page fetches again by itself.
+OWN_PART = re.compile(r"/incidents/IR-[\d-]+/[a-z/]+(\?[\w=&%.+-]*)?")
 
 
 class Page(HTMLParser):
@@ -51,7 +53,9 @@ class Page(HTMLParser):
         if tag in {"zqx", "iframe", "object", "embed", "base", "img", "style", "foreignobject"}:
             self.found.append(f"<{tag}>")
         for name, value in given.items():
-            if name.startswith("on") or "zqx" in name or name in {"style", "srcdoc", "hx-on", "hx-get", "hx-vals"}:
+            if name.startswith("on") or "zqx" in name or name in {"style", "srcdoc", "hx-on", "hx-vals"}:
+                self.found.append(f"{tag} {name}={value}")
+            if name == "hx-get" and not OWN_PART.fullmatch(value or ""):
                 self.found.append(f"{tag} {name}={value}")
             if name in {"href", "src", "action", "formaction", "xlink:href", "data"}:
                 address = "".join((value or "").split()).lower()

@@ -8,19 +8,24 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.utils import timezone
 
 from runbooks.access.models import User
+from runbooks.access.permissions import actor_for
 from runbooks.actions.models import Action, ActionAccount
 from runbooks.actions.operations.planning import default_plan, write_plan
 from runbooks.affected_accounts.models import AffectedAccount
 from runbooks.confirmations.models import DeskCall, TextOrder
 from runbooks.directory.models import Account, Protection
+from runbooks.exports.models import Export
+from runbooks.exports.operations.importing import stage_entries
 from runbooks.incidents.models import Incident
 from runbooks.subscriptions.models import Subscription, SubscriptionDelivery
 from tests.browser.fixtures import LiveApp
 from tests.browser.people import PageOf
+from tests.exports.exporting import exported
 from tests.factories import make_action
 
 pytestmark = pytest.mark.browser
@@ -79,10 +84,21 @@ PAGES = [
     f"{ROOM}/timeline/",
     f"{ROOM}/timeline/?lane=contact",
     f"{ROOM}/timeline/1/",
+    f"{ROOM}/timeline/import/",
+    f"{ROOM}/timeline/import/{{file}}/",
     f"{ROOM}/files/",
     f"{ROOM}/files/?name=nothing-is-called-this",
     f"{ROOM}/files/1/",
     f"{ROOM}/readings/",
+    f"{ROOM}/exports/",
+    f"{ROOM}/exports/?lane=decision",
+    f"{ROOM}/exports/?step=9.9",
+    f"{ROOM}/exports/preview/?lane=decision",
+    f"{ROOM}/audit/",
+    f"{ROOM}/audit/decisions/",
+    f"{ROOM}/audit/decisions/?kind=corrections",
+    f"{ROOM}/audit/figures/",
+    f"{ROOM}/audit/figures/?entry=200&figure=contained",
     f"{ROOM}/seal/",
     f"{ROOM}/redactions/",
     f"{ROOM}/redactions/1/",
@@ -114,7 +130,9 @@ def addresses(live_app: LiveApp) -> list[str]:
         "subscription": subscribed(incident, at).pk,
         "quiet": subscribed(incident, at, name="Quiet", ended_at=at, ended_by="A test").pk,
         "account": Account.objects.first().pk,  # type: ignore[union-attr]
+        "file": lines_to_import(incident, at),
     }
+    exports_in_every_state(incident, at)
     return [path.format(**known) for path in PAGES]
 
 
@@ -168,6 +186,25 @@ def subscribed(incident: Incident, at: datetime, **changes: Any) -> Subscription
         )  # fmt: skip
         delivery.attempts.create(at=at, milliseconds=35, status_code=500, answer="<b>No</b>", reason="It answered 500.")
     return subscription
+
+
+def lines_to_import(incident: Incident, at: datetime) -> int:
+    """The number of a file with a line that is new, one that can be read in two ways, and one that is wrong."""
+    lines = ["datetime,message,timestamp_desc", "2017-06-23T09:00:00+00:00,Signed in from outside,Event"]
+    lines += ["03/04/2017 10:00,Which day,Event", "yesterday or so,No moment,Event"]
+    upload = ContentFile("\n".join(lines).encode(), name="sketch.csv")
+    return stage_entries(incident_id=incident.pk, upload=upload, actor=actor_for(coordinator()), at=at).number
+
+
+def exports_in_every_state(incident: Incident, at: datetime) -> None:
+    """One that is ready, of a filter; beside it rows of all other states."""
+    ready = exported(incident, "csv", query="lane=decision")
+    for number, status in enumerate(("waiting", "running", "failed", "cancelled"), start=ready.number + 1):
+        Export.objects.create(
+            incident=incident, number=number, format="bundle", status=status, requested_by="A test", requested_at=at,
+            head_sequence=ready.head_sequence, head_hash=ready.head_hash, entries=ready.head_sequence, done=120,
+            purpose="The court", reason="The disk is full. Then try again." if status == "failed" else "",
+        )  # fmt: skip
 
 
 def people(role: str) -> User:

@@ -1,8 +1,10 @@
 """A holder on a phone: the whole way without JavaScript, and what every page of it must be."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,6 +15,8 @@ from playwright.sync_api import Page, expect
 from runbooks.affected_accounts.models import AffectedAccount
 from runbooks.confirmations.codes import shown
 from runbooks.confirmations.models import Confirmation
+from runbooks.confirmations.operations import NotKeptError
+from runbooks.confirmations.views.holder import ending
 from tests.browser.fixtures import LiveApp
 from tests.browser.people import PageOf
 from tests.confirmations.holding import make_coded
@@ -20,6 +24,8 @@ from tests.confirmations.holding import make_coded
 pytestmark = pytest.mark.browser
 PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 MOST_BYTES = 60_000
+# What a browser itself says of an answer that was not taken.
+REFUSED = re.compile(r"status of (400|503) ")
 STATIC = Path(settings.BASE_DIR) / "runbooks" / "static" / "runbooks"
 Coded = tuple[AffectedAccount, str]
 AtPage = Callable[[str], None]
@@ -74,7 +80,10 @@ def walk(page: Page, coded: Coded, look: AtPage) -> None:
     page.get_by_label("Who else").fill("My assistant")
     page.get_by_role("button").click()
     at("check")
-    page.get_by_role("button").click()
+    with patch.object(ending, "answer", side_effect=NotKeptError):
+        page.get_by_role("button").click()
+        at("later")
+    page.get_by_role("button", name="Send the answer again").click()
     at("done")
     page.goto("/cadarnhau/")
     at("dechrau")
@@ -128,7 +137,7 @@ def test_no_page_breaks_a_rule_of_axe_or_speaks_in_the_console(page_of: PageOf, 
                 assert page.evaluate("document.activeElement.className") == "skip", name
 
         walk(page, make_coded(f"m.ferreira-{scheme}"), look)
-    assert (found, [line for line in spoken if "400 (Bad Request)" not in line]) == ([], [])
+    assert (found, [line for line in spoken if not REFUSED.search(line)]) == ([], [])
 
 
 def test_no_page_scrolls_sideways_on_the_smallest_phone_or_with_text_at_twice_its_size(

@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.core import signing
@@ -13,8 +15,9 @@ from django.utils import timezone
 from runbooks.affected_accounts.models import AffectedAccount
 from runbooks.confirmations.codes import shown
 from runbooks.confirmations.models import Code, Confirmation
+from runbooks.confirmations.operations import keeping
 from runbooks.confirmations.questions import TEXT_MAX
-from runbooks.confirmations.views.holder import frame
+from runbooks.confirmations.views.holder import ending, frame
 from runbooks.incidents.models import Incident
 from runbooks.notifications.models import Notification
 from runbooks.timeline.models import TimelineEvent
@@ -224,6 +227,41 @@ def test_pressing_twice_shows_the_same_receipt(inside: Client) -> None:
         assert inside.get(f"/confirm/{page}/")["Location"] == "/confirm/done/"
     assert inside.post("/confirm/changed/", {"changed": "not_me"})["Location"] == "/confirm/done/"
     assert TimelineEvent.objects.count() == entries
+
+
+@pytest.fixture
+def in_vain(coded: Coded, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Somebody leads the line and does not come through it."""
+    incident_id = coded[0].incident_id
+    monkeypatch.setattr(keeping, "LONGEST_SECONDS", 0.01)
+    keeping._led.add(incident_id)
+    yield
+    keeping._led.discard(incident_id)
+    keeping._waiting.pop(incident_id, None)
+
+
+def test_who_waited_too_long_loses_nothing_and_presses_again(inside: Client, in_vain: None) -> None:
+    inside.post("/confirm/changed/", CLAIM)
+    inside.post("/confirm/about/", {"odd": "A strange message"})
+    late = inside.post("/confirm/check/")
+    assert (late.status_code, late["Retry-After"]) == (503, "15")
+    assert "Nothing that you typed is lost" in late.text
+    assert 'action="/confirm/check/"' in late.text
+    assert "/cadarnhau/gwirio/" in late.text
+    assert not Confirmation.objects.exists()
+    keeping._led.clear()
+    assert inside.post("/confirm/check/")["Location"] == "/confirm/done/"
+    assert Confirmation.objects.get().questions == {"odd": "A strange message"}
+
+
+def test_who_waited_too_long_with_a_doubt_sends_the_same_again(inside: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(ending, "answer", Mock(side_effect=keeping.NotKeptError))
+        late = inside.post("/confirm/changed/", {"changed": "not_me"})
+    assert late.status_code == 503
+    assert 'action="/confirm/changed/"' in late.text
+    assert '<input type="hidden" name="changed" value="not_me">' in late.text
+    assert inside.post("/confirm/changed/", {"changed": "not_me"})["Location"] == "/confirm/done/"
 
 
 def test_nothing_of_the_answers_stays_in_the_browser(inside: Client) -> None:

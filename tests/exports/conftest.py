@@ -1,9 +1,11 @@
-"""A bundle of 200 entries for tests of the verifier, and a key to sign with for tests of the seal."""
+"""A bundle of 200 entries for tests of the verifier, a key to sign with for tests of the seal, and workers."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import current_app
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.db import transaction
@@ -46,3 +48,25 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def key(db: None, settings: Any, tmp_path: Path) -> SigningKey:
     return use_new_key(settings, tmp_path)
+
+
+@pytest.fixture
+def handed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+    """[(task, its arguments)]: what was handed to a worker, who does nothing."""
+    found: list[tuple[str, dict[str, Any]]] = []
+
+    def keep(task: str, *, expires: int, **arguments: Any) -> None:
+        found.append((task, json.loads(json.dumps(arguments))))
+
+    monkeypatch.setattr("runbooks.exports.operations.handing.hand_over", keep)
+    return found
+
+
+@pytest.fixture
+def at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker who does what is handed over before the page comes back."""
+
+    def do(task: str, *, expires: int, **arguments: Any) -> None:
+        current_app.tasks[task](**json.loads(json.dumps(arguments)))
+
+    monkeypatch.setattr("runbooks.exports.operations.handing.hand_over", do)

@@ -1,6 +1,7 @@
 """The page of exports: the list, the form, what is filtered, and who sees what."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -11,15 +12,21 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from runbooks.access.models import User
+from runbooks.access.permissions import actor_for
+from runbooks.background import NoBrokerError
+from runbooks.exports import tasks
 from runbooks.exports.models import Export, SigningKey
-from runbooks.exports.operations import requesting
+from runbooks.exports.operations.requesting import Wish, request_export
+from runbooks.exports.views import wishes as wishes_page
 from runbooks.incidents.models import Incident
 from runbooks.timeline.models import Lane
+from tests.access.writes import writes, written
 from tests.exports.exporting import exported
 from tests.factories import make_entry
 
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User], Client]
+Handed = list[tuple[str, dict[str, Any]]]
 
 
 def address(incident: Incident, rest: str = "") -> str:
@@ -36,32 +43,87 @@ def ask(client: Client, incident: Incident, **fields: Any) -> Any:
     return client.post(address(incident, "ask/"), {"format": "csv", "order": "sequence", **fields}, follow=True)
 
 
-def test_a_small_export_is_ready_when_the_page_comes_back(
-    incident: Incident, responder: User, client_of: ClientOf
+def test_a_small_export_is_said_to_come_and_then_is_there(
+    incident: Incident, auditor: User, client_of: ClientOf, handed: Handed
 ) -> None:
     make_entry(incident, "Seen")
-    answer = ask(client_of(responder), incident, purpose="The board")
-    said = answer.content.decode()
+    client = client_of(auditor)
+    said = ask(client, incident, purpose="The board").content.decode()
+    assert "CSV: asked for, and will appear here." in said
+    assert 'hx-trigger="every 1s"' in said
+    assert "No exports yet" in said
+    tasks.ask(**handed[0][1])
+    said = page(client, incident, "part/")
     export = Export.objects.get()
     assert f"EX-01 is ready: {incident.reference}-EX-01.csv" in said
     assert "The board" in said
     assert export.sha256[:8] in said
     assert export.options["bom"] is False
     assert f'href="{address(incident, "1/download/")}"' in said
+    assert "hx-trigger" not in said
+    assert "is ready" not in page(client_of(incident.lead), incident)
+    ask(client, incident)
+    tasks.ask(**handed[1][1])
+    said = page(client, incident)
+    assert "EX-02 is ready" in said
+    assert "EX-01 is ready" not in said
+    Export.objects.update(ended_at=timezone.now() - timedelta(minutes=2))
+    assert "is ready" not in page(client, incident)
 
 
-def test_a_large_one_is_made_by_a_worker_and_the_page_asks_until_it_is_ready(
-    incident: Incident, responder: User, client_of: ClientOf
+def test_asking_writes_nothing_in_the_session_neither(
+    incident: Incident, auditor: User, client_of: ClientOf, handed: Handed
 ) -> None:
+    make_entry(incident)
+    client = client_of(auditor)
+    before = writes()
+    assert client.post(address(incident, "ask/"), {"format": "csv"}).status_code == 302
+    assert written(before) == set()
+    assert len(handed) == 1
+
+
+def test_a_worker_that_does_not_come_and_a_refusal_are_said(
+    incident: Incident, responder: User, client_of: ClientOf, handed: Handed
+) -> None:
+    make_entry(incident)
+    client = client_of(responder)
+    ask(client, incident)
+    with patch.object(wishes_page, "SLOW", timedelta(0)):
+        said = page(client, incident, "part/")
+    assert "no worker has taken it yet" in said
+    assert "tell an administrator" in said
+    responder.memberships.update(ended_at=timezone.now())
+    tasks.ask(**handed[0][1])
+    responder.memberships.update(ended_at=None)
+    said = page(client, incident, "part/")
+    assert "CSV: nothing was exported. There is no such incident, or you are not in it." in said
+    assert "hx-trigger" not in said
+
+
+def test_without_a_broker_the_form_stays_filled_in_and_the_way_on_is_said(
+    incident: Incident, auditor: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(task: str, **arguments: Any) -> None:
+        raise NoBrokerError(task)
+
+    monkeypatch.setattr("runbooks.exports.operations.handing.hand_over", away)
+    make_entry(incident)
+    answer = ask(client_of(auditor), incident, purpose="Kept as typed")
+    said = answer.content.decode()
+    assert answer.status_code == 503
+    assert "Kept as typed" in said
+    assert "its broker does not answer. Nothing was asked for." in said
+    assert "will appear here" not in said
+
+
+def test_a_large_one_shows_how_far_it_is(incident: Incident, responder: User, client_of: ClientOf) -> None:
     make_entry(incident, "Seen")
     client = client_of(responder)
-    with patch.object(requesting, "SMALL", 1):
-        said = ask(client, incident).content.decode()
-    assert "EX-01 is being made" in said
-    assert 'hx-trigger="every 2s"' in said
+    exported(incident, "csv")
     Export.objects.update(status="running", done=1, lease_until=timezone.now())
     said = page(client, incident, "part/")
     assert "1 of 1 entry" in said
+    assert 'hx-trigger="every 1s"' in said
     assert "<html" not in said
     Export.objects.update(status="failed", reason="The disk is full.")
     said = page(client, incident, "part/")
@@ -70,6 +132,7 @@ def test_a_large_one_is_made_by_a_worker_and_the_page_asks_until_it_is_ready(
     assert "Try again" in said
 
 
+@pytest.mark.usefixtures("at_work")
 def test_the_timeline_leads_here_with_what_it_shows(incident: Incident, responder: User, client_of: ClientOf) -> None:
     make_entry(incident, "needle", lane=Lane.DECISION)
     make_entry(incident, "straw")
@@ -127,6 +190,7 @@ def test_the_desk_reads_the_list_and_takes_nothing_away(incident: Incident, desk
     assert client.post(address(incident, "1/cancel/")).status_code == 403
 
 
+@pytest.mark.usefixtures("at_work")
 def test_auditors_export_and_outsiders_find_nothing(
     incident: Incident, auditor: User, outsider: User, client_of: ClientOf
 ) -> None:
@@ -138,18 +202,24 @@ def test_auditors_export_and_outsiders_find_nothing(
         assert stranger.get(address(incident, rest)).status_code == 404
     for rest in ("ask/", "1/cancel/", "1/retry/"):
         assert stranger.post(address(incident, rest), {"format": "csv"}).status_code == 404
+    assert Export.objects.count() == 1
 
 
 def test_cancel_and_try_again_are_buttons_of_those_who_may(
-    incident: Incident, responder: User, communications: User, client_of: ClientOf
+    incident: Incident, responder: User, communications: User, auditor: User, client_of: ClientOf
 ) -> None:
     make_entry(incident)
-    with patch.object(requesting, "SMALL", 1):
-        ask(client_of(responder), incident)
+    for user in (responder, auditor):
+        request_export(incident_id=incident.pk, wish=Wish("csv"), actor=actor_for(user), at=timezone.now())
     assert "Cancel<" not in page(client_of(communications), incident)
-    assert "Cancel<" in page(client_of(responder), incident)
+    assert "Cancel<" not in page(client_of(auditor), incident)
+    assert page(client_of(responder), incident).count("Cancel<") == 1
     said = client_of(responder).post(address(incident, "1/cancel/"), follow=True).content.decode()
     assert "EX-01 is cancelled." in said
+    Export.objects.filter(number=2).update(status="failed", reason="The disk is full.")
+    assert "Try again<" not in page(client_of(auditor), incident)
+    for rest in ("2/cancel/", "2/retry/"):
+        assert client_of(auditor).post(address(incident, rest)).status_code == 403
     said = client_of(responder).post(address(incident, "1/retry/"), follow=True).content.decode()
     assert "EX-01 is being made again." in said
 

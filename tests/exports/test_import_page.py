@@ -55,7 +55,10 @@ def test_the_whole_way_on_the_pages(incident: Incident, responder: User, client_
     assert "Add 2" not in page
     event = TimelineEvent.objects.filter(incident=incident, kind="entry.imported").first()
     assert event is not None
-    assert client.get(reverse("timeline_entry", args=[incident.reference, event.sequence])).status_code == 200
+    page = client.get(reverse("timeline_entry", args=[incident.reference, event.sequence])).text
+    file = reverse("attachment", args=[incident.reference, 1])
+    assert f'<a href="{file}">sheet.csv</a>, line {event.details["import"]["line"]}, ' in page
+    assert "Source: sheet.csv" in page
 
 
 def test_what_somebody_chose_is_used_and_sent_on(incident: Incident, responder: User, client_of: ClientOf) -> None:

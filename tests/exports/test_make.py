@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -26,7 +25,7 @@ from runbooks.attachments.operations import attach_file
 from runbooks.exports import tasks
 from runbooks.exports.formats import base
 from runbooks.exports.models import Export, SigningKey
-from runbooks.exports.operations import making, requesting
+from runbooks.exports.operations import making
 from runbooks.exports.operations.making import make_export
 from runbooks.exports.operations.requesting import Wish, cancel_export, request_export
 from runbooks.exports.queries.list import left_over
@@ -284,20 +283,6 @@ def test_all_that_is_written_is_of_one_moment() -> None:
     export.refresh_from_db()
     assert export.entries == 20
     assert b'"corrected_by":null' in content_of(export).splitlines()[20]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_worker_makes_what_was_asked_for(worker: None) -> None:
-    incident = make_incident()
-    make_entry(incident, "Zoë")
-    with patch.object(requesting, "SMALL", 0):
-        export = asked(incident)
-    deadline = time.monotonic() + 30
-    while export.status in {"waiting", "running"} and time.monotonic() < deadline:
-        time.sleep(0.1)
-        export.refresh_from_db()
-    assert (export.status, export.attempts, export.reason) == ("ready", 1, "")
-    assert "Zoë" in content_of(export).decode()
 
 
 def _elsewhere(act: Callable[[], object]) -> Callable[[], None]:

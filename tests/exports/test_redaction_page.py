@@ -91,7 +91,7 @@ def test_nothing_of_it_is_shown_anywhere_afterwards(
 
 def test_the_entry_page_leads_there(entry: TimelineEvent, responder: User, auditor: User, client_of: ClientOf) -> None:
     page = reverse("timeline_entry", args=[entry.incident.reference, entry.sequence])
-    assert "Ask to take out the content" in client_of(responder).get(page).text
+    assert client_of(responder).get(page).text.count("Ask to take out the content") == 1
     assert "Ask to take out the content" not in client_of(auditor).get(page).text
     asked(entry, client_of(responder))
     assert f"{responder} asked that this be taken out" in client_of(auditor).get(page).text
@@ -165,6 +165,19 @@ def test_agreeing_to_one_request_does_not_settle_the_next(
     assert refused.status_code == 409
     assert "settled meanwhile" in refused.text
     assert TimelineEvent.objects.get(pk=entry.pk).summary == SECRET
+
+
+@pytest.mark.parametrize("verb", ["withdraw", "refuse", "approve"])
+def test_a_request_is_settled_at_the_entry_it_is_about_and_nowhere_else(
+    verb: str, entry: TimelineEvent, responder: User, coordinator: User, client_of: ClientOf
+) -> None:
+    redaction = asked(entry, client_of(responder))
+    other, client = make_entry(entry.incident, "Something else"), client_of(coordinator)
+    for sequence in (other.sequence, 999):
+        there = reverse(f"redaction_{verb}", args=[entry.incident.reference, sequence])
+        assert client.post(there, decision(redaction)).status_code == 404
+    redaction.refresh_from_db()
+    assert redaction.status == "requested"
 
 
 def test_an_entry_that_is_not_there_is_not_found(entry: TimelineEvent, responder: User, client_of: ClientOf) -> None:

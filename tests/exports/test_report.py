@@ -1,11 +1,13 @@
 """The PDF report: what stands in it, that anybody's software can read it, and that no text breaks it."""
 
+import io
 import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import transaction
+from pypdf import PdfReader
 
 from runbooks.access.permissions import COMMAND_LINE, PORTAL
 from runbooks.affected_accounts.models import ContactAttempt, State
@@ -289,3 +291,36 @@ def test_what_stops_the_setter_is_said_without_what_was_set(
     with pytest.raises(SettingError, match="not ready") as caught:
         report_of(incident)
     assert "secretive" not in str(caught.value)
+
+
+def test_it_says_which_moment_its_tables_show_where_more_came_in_meanwhile(incident: Incident) -> None:
+    confirmed(incident, "Birkmere")
+    add(incident, "The last one of the report")
+    source = source_of(incident)
+    head = incident.head_sequence
+    with transaction.atomic():
+        locked = Incident.objects.select_for_update().get(pk=incident.pk)
+        record(locked, Entry("export.requested", "EX-01 asked for"), actor=COMMAND_LINE, at=AT)
+    said = {one["title"]: one["intro"] for one in making.content_of(source)["tables"]}
+    assert f"As of entry #{head}, the last of this report." in said["Accounts"]
+    add(incident, "It went on", "And on")
+    content = making.content_of(source)
+    said = {one["title"]: one["intro"] for one in content["tables"]}
+    later = f"As of entry #{head + 3}, recorded Fri 20 Nov 2026 09:40 GMT, when this report was made; its last entry is"
+    for title in (
+        "Steps and their evidence",
+        "Accounts",
+        "Actions",
+        "Approvals",
+        "Contacts with holders",
+        "Redactions",
+    ):
+        assert f"{later} #{head}." in said[title], title
+    for title in ("Decisions", "Corrections"):
+        assert said[title] == f"Up to entry #{head}, the last of this report."
+    assert f"{later} #{head}." in content["clocks"]["intro"]
+    out = io.BytesIO()
+    making.write_report(out, source)
+    printed = words(PdfReader(out))
+    assert f"2 entries came in between this report’s last one, #{head}, and its making." in printed
+    assert printed.count(f"As of entry #{head + 3}, recorded") == 8

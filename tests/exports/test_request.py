@@ -1,6 +1,7 @@
 """Asking for an export: the row and the entry it leaves, and what is refused."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
@@ -14,7 +15,6 @@ from runbooks.exports.operations.requesting import (
     CannotExportError,
     Wish,
     cancel_export,
-    is_small,
     request_export,
     retry_export,
 )
@@ -143,21 +143,16 @@ def test_auditors_and_those_who_work_may_the_desk_and_outsiders_may_not(
         asked(incident, actor=actor_for(outsider))
 
 
-def test_small_ones_are_made_at_once_and_large_or_signed_ones_by_a_worker(incident: Incident, key: SigningKey) -> None:
-    make_entry(incident)
-    assert is_small(asked(incident))
-    assert not is_small(asked(incident, "bundle"))
-    assert not is_small(Export(format="csv", entries=5000))
-
-
 def test_who_asked_cancels_and_others_only_where_they_lead(
-    incident: Incident, responder: User, auditor: User, coordinator: User
+    incident: Incident, responder: User, auditor: User, communications: User, coordinator: User
 ) -> None:
     for canceller in (responder, coordinator):
         export = asked(incident, actor=actor_for(responder))
         given: dict[str, Any] = {"incident_id": incident.pk, "number": export.number, "at": timezone.now()}
         with pytest.raises(NotAllowedError):
             cancel_export(**given, actor=actor_for(auditor))
+        with pytest.raises(NotAllowedError):
+            cancel_export(**given, actor=actor_for(communications))
         assert cancel_export(**given, actor=actor_for(canceller)).status == "cancelled"
         assert newest(incident).kind == "export.cancelled"
         with pytest.raises(CannotExportError):
@@ -173,3 +168,23 @@ def test_what_was_cancelled_is_tried_again(incident: Incident, responder: User) 
     assert retry_export(**given).status == "waiting"
     with pytest.raises(DomainError):
         retry_export(**{**given, "number": 99})
+
+
+def test_auditors_stop_and_repeat_nothing_not_even_their_own(incident: Incident, auditor: User) -> None:
+    export, actor = asked(incident, actor=actor_for(auditor)), actor_for(auditor)
+    given: dict[str, Any] = {"incident_id": incident.pk, "number": export.number, "actor": actor, "at": timezone.now()}
+    for operate in (cancel_export, retry_export):
+        with pytest.raises(NotAllowedError):
+            operate(**given)
+
+
+def test_what_comes_twice_is_taken_down_once(incident: Incident) -> None:
+    make_entry(incident)
+    key = uuid4()
+    first, second = (
+        request_export(incident_id=incident.pk, wish=Wish("csv"), actor=COMMAND_LINE, at=timezone.now(), export_id=key)
+        for _ in range(2)
+    )
+    assert first == second
+    assert (first.pk, Export.objects.count()) == (key, 1)
+    assert TimelineEvent.objects.filter(incident=incident, kind="export.requested").count() == 1

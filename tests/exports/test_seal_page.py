@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from runbooks.access.models import Role, User
 from runbooks.access.permissions import actor_for
+from runbooks.background import NoBrokerError
 from runbooks.exports import tasks
 from runbooks.exports.models import Checkpoint, SigningKey, Verification, Witness, WitnessCopy
 from runbooks.exports.operations.checkpoints import make_checkpoint
@@ -21,11 +22,13 @@ from runbooks.exports.operations.witnessing import add_witness
 from runbooks.exports.queries import seal
 from runbooks.exports.queries.seal import badge, head_code, head_statement, head_words
 from runbooks.incidents.models import Incident
+from tests.access.writes import writes, written
 from tests.exports.tampering import change
 from tests.factories import add_member, make_entry, make_user
 
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User], Client]
+Handed = list[tuple[str, dict[str, Any]]]
 
 
 def signed(incident: Incident) -> Checkpoint:
@@ -159,23 +162,41 @@ def test_checkpoints_are_paged_and_the_queries_stay_the_same(
 
 
 def test_a_verification_is_asked_for_and_its_progress_shown(
-    incident: Incident, key: SigningKey, auditor: User, client_of: ClientOf
+    incident: Incident, key: SigningKey, auditor: User, coordinator: User, client_of: ClientOf, handed: Handed
 ) -> None:
     signed(incident)
     client = client_of(auditor)
+    before = writes()
     response = client.post(address(incident, "seal_verify"))
+    assert written(before) == set()
     assert response["Location"] == address(incident)
     text = client.get(address(incident)).text
     assert "Waits for a worker" in text
     assert f"for {auditor}" in text
     assert "Verify now" not in text
-    assert "already" in client.post(address(incident, "seal_verify"), follow=True).text
+    assert f"for {auditor}" in client_of(coordinator).post(address(incident, "seal_verify"), follow=True).text
+    assert handed == [("exports.verify", {"incident_id": str(incident.pk), "asked_by": str(auditor)})]
     assert not Verification.objects.exists()
     tasks.verify(str(incident.pk), str(auditor))
     part = client.get(address(incident, "seal_progress")).text
     assert "Sound: 1 entry from the beginning" in part
     assert "hx-get" not in part
     assert "Verify now" in part
+
+
+def test_without_a_broker_nothing_is_verified_and_the_way_on_is_said(
+    incident: Incident, key: SigningKey, auditor: User, client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(task: str, **arguments: Any) -> None:
+        raise NoBrokerError(task)
+
+    monkeypatch.setattr("runbooks.exports.operations.handing.hand_over", away)
+    signed(incident)
+    client = client_of(auditor)
+    answer = client.post(address(incident, "seal_verify"))
+    assert answer.status_code == 503
+    assert "its broker does not answer" in answer.text
+    assert "Verify now" in client.get(address(incident)).text
 
 
 def test_what_was_found_is_on_the_page(incident: Incident, key: SigningKey, auditor: User, client_of: ClientOf) -> None:

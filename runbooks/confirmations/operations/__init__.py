@@ -3,11 +3,13 @@
 from runbooks.confirmations.operations.confirming import CodeDidNotWorkError, Opened, answer, open_code, reopen
 from runbooks.confirmations.operations.genuine import is_call_open
 from runbooks.confirmations.operations.issuing import CannotIssueError, Issued, Order, issue_codes
+from runbooks.confirmations.operations.keeping import NotKeptError
 
 __all__ = [
     "CannotIssueError",
     "CodeDidNotWorkError",
     "Issued",
+    "NotKeptError",
     "Opened",
     "Order",
     "answer",

@@ -9,20 +9,19 @@ disk, and is told whether it was kept.
 import json
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-import psycopg
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 
 from runbooks.access.permissions import PORTAL
 from runbooks.affected_accounts.models import FactKind
 from runbooks.confirmations.models import Confirmation
 from runbooks.errors import NotFoundError
 from runbooks.incidents.models import Incident
+from runbooks.prepared import prepared
 from runbooks.timeline.operations import Entry, record_few
 
 PLACE: Final = """
@@ -78,7 +77,7 @@ class Held:
 
 
 class NotKeptError(Exception):
-    """Nobody could keep the answer in time. Nothing of it is kept."""
+    """The answer was not kept in time. Whoever sends it again is told where it was kept after all."""
 
 
 @dataclass(slots=True, eq=False)
@@ -178,18 +177,10 @@ def _keep_all(incident: Held, taken: Sequence[Waiting]) -> None:
     record_few(incident, [one.entry for one in told], actor=PORTAL, at=at)
 
 
-@contextmanager
-def prepared() -> Iterator[psycopg.Cursor[Any]]:
-    """A cursor whose statements the server plans once a connection, and not once an answer."""
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        yield cursor
-
-
 def place_of(code_id: int) -> tuple[UUID, int, str, str] | None:
     """Incident, affected account, its login, and the channel of a code."""
     with prepared() as cursor:
-        cursor.execute(PLACE, [code_id], prepare=True)
+        cursor.execute(PLACE, [code_id])
         found: tuple[UUID, int, str, str] | None = cursor.fetchone()
     return found
 
@@ -197,7 +188,7 @@ def place_of(code_id: int) -> tuple[UUID, int, str, str] | None:
 def hold(incident_id: UUID) -> Held:
     """The incident, locked as `lock` does, without all else that stands in its row."""
     with prepared() as cursor:
-        cursor.execute(HOLD, [incident_id], prepare=True)
+        cursor.execute(HOLD, [incident_id])
         row = cursor.fetchone()
     if row is None:
         raise NotFoundError("There is no such incident.")
@@ -230,5 +221,5 @@ def keep(incident_id: UUID, answers: Sequence[tuple[Confirmation, str]]) -> dict
         "actor": PORTAL.name,
     }
     with prepared() as cursor:
-        cursor.execute(KEEP, values, prepare=True)
+        cursor.execute(KEEP, values)
         return dict(cursor.fetchall())

@@ -145,8 +145,8 @@ class Format:
     """One way to take the timeline away. `purpose` is one line for whoever chooses; `suffix` ends the file's name.
 
     `write` may only write to the stream, in order: it may be a response or an upload. The same source makes the same
-    bytes. `passes` is how often it reads the entries, `holds_files` whether the attachments go along; `options` are
-    names of what can be asked for, with their labels.
+    bytes. `holds_files` says whether the attachments go along; `options` are names of what can be asked for, with their
+    labels.
     """
 
     slug: str
@@ -156,7 +156,6 @@ class Format:
     media_type: str
     write: Callable[[BinaryIO, Source], None]
     is_signed: bool = False
-    passes: int = 1
     holds_files: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
 

@@ -38,7 +38,6 @@ def evidence_bundle(others: Sequence[Format]) -> Format:
         media_type="application/zip",
         write=write,
         is_signed=True,
-        passes=len(others) + 1,
         holds_files=True,
     )
 

@@ -184,5 +184,4 @@ DISCLOSURE: Final = Format(
     media_type="application/zip",
     write=write,
     is_signed=True,
-    passes=2,
 )

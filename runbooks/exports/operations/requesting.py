@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.models import Max
@@ -26,8 +26,6 @@ from runbooks.presentation import number, plural
 from runbooks.timeline.models import Lane
 from runbooks.timeline.operations import Entry, record
 
-# So many lines are written while somebody waits; more in the background.
-SMALL: Final = 5000
 PURPOSE_MAX: Final = 200
 Status = Export.Status
 
@@ -61,19 +59,23 @@ class _Range:
     entries: int
 
 
-def request_export(*, incident_id: UUID, wish: Wish, actor: Actor, at: datetime) -> Export:
-    """Take the wish down, with the head of the chain as it is now; signed, where there is a key to sign with.
+def request_export(
+    *, incident_id: UUID, wish: Wish, actor: Actor, at: datetime, export_id: UUID | None = None
+) -> Export:
+    """Take the wish down, with the head of the chain as it is now; signed, where there is a key to sign with. Whoever
+    asked so makes it after the commit. With an `export_id`, what was taken down before under it is given back.
 
     Counting and signing come before the lock: nobody waits for them. Raises CannotExportError, UnreadableFilterError,
     and NoKeyError for a format that is signed.
     """
     require(actor, "export_timeline", incident_id)
-    purpose = _checked(wish)
-    return _take_down(incident_id, wish, purpose, _range(incident_id, wish, at), actor, at)
+    purpose = checked(wish)
+    range_ = _range(incident_id, wish, at)
+    return _take_down(incident_id, wish, purpose, range_, export_id or uuid4(), actor, at)
 
 
-def _checked(wish: Wish) -> str:
-    """The purpose. Refuses what no export can be made of."""
+def checked(wish: Wish) -> str:
+    """The purpose. Refuses what no export can be made of, whatever the incident."""
     if wish.format not in FORMATS:
         raise CannotExportError(f"There is no format {wish.format}. Choose one of {', '.join(FORMATS)}.")
     if wish.order not in ORDERS:
@@ -104,13 +106,18 @@ def _checkpoint(incident_id: UUID, at: datetime) -> Checkpoint | None:
 
 
 @transaction.atomic
-def _take_down(incident_id: UUID, wish: Wish, purpose: str, range_: _Range, actor: Actor, at: datetime) -> Export:
+def _take_down(
+    incident_id: UUID, wish: Wish, purpose: str, range_: _Range, export_id: UUID, actor: Actor, at: datetime
+) -> Export:
     require(actor, "export_timeline", incident_id)
     incident = lock(incident_id)
+    if there := Export.objects.filter(pk=export_id, incident=incident).first():
+        return there
     newest = Export.objects.filter(incident=incident).aggregate(Max("number"))["number__max"] or 0
     one = FORMATS[wish.format]
     options = {name: bool(value) for name, value in wish.options.items() if name in one.options}
     export = Export.objects.create(
+        pk=export_id,
         incident=incident,
         number=newest + 1,
         format=one.slug,
@@ -130,8 +137,6 @@ def _take_down(incident_id: UUID, wish: Wish, purpose: str, range_: _Range, acto
     said += f", {range_.said} ({plural(range_.entries, 'entry', 'entries')})" if range_.filter else ""
     said += f". For: {purpose}" if purpose else ""
     record(incident, Entry("export.requested", said, Lane.ACTION, facts(export)), actor=actor, at=at)
-    if not is_small(export):
-        wake("exports.make", export_id=str(export.pk))
     return export
 
 
@@ -147,16 +152,10 @@ def facts(export: Export) -> dict[str, Any]:
     }
 
 
-def is_small(export: Export) -> bool:
-    """Whether it is made while the requester waits. Whoever asked so makes it after the commit."""
-    one = FORMATS[export.format]
-    return not one.is_signed and export.entries * one.passes < SMALL
-
-
 @transaction.atomic
 def cancel_export(*, incident_id: UUID, number: int, actor: Actor, at: datetime) -> Export:
-    """Stop an export that is not ready. Whoever asked for it may, and those who lead."""
-    require(actor, "export_timeline", incident_id)
+    """Stop an export that is not ready. Whoever asked for it may, and those who lead; auditors write nothing."""
+    require(actor, "control_export", incident_id)
     incident, export = locked(incident_id, number)
     if export.requester_id != actor.user_id and actor.role not in IN_INCIDENT["change_status"] | {None}:
         raise NotAllowedError(f"{export.requested_by} asked for {export}. They can cancel it, and coordinators.")
@@ -172,7 +171,7 @@ def cancel_export(*, incident_id: UUID, number: int, actor: Actor, at: datetime)
 @transaction.atomic
 def retry_export(*, incident_id: UUID, number: int, actor: Actor, at: datetime) -> Export:
     """Make an export that failed or was cancelled again, of the same range."""
-    require(actor, "export_timeline", incident_id)
+    require(actor, "control_export", incident_id)
     incident, export = locked(incident_id, number)
     if export.status not in {Status.FAILED, Status.CANCELLED}:
         raise CannotExportError(f"{export} is {export.get_status_display().lower()}: there is nothing to try again.")

@@ -14,12 +14,12 @@ from django.db.models import F, Max, Q
 
 from runbooks.access.models import Role, User
 from runbooks.access.permissions import PORTAL, Actor, require
-from runbooks.background import wake
 from runbooks.exports import signing
 from runbooks.exports.chain import checkpoint_statement
 from runbooks.exports.checking import Finding, check_chain
 from runbooks.exports.models import Checkpoint, Verification
-from runbooks.exports.progress import Progress
+from runbooks.exports.operations.handing import CannotHandOverError, hand
+from runbooks.exports.progress import SECONDS, Progress
 from runbooks.incidents.models import Incident
 from runbooks.incidents.operations import lock
 from runbooks.notifications.operations import announce
@@ -42,11 +42,19 @@ class Walk:
 
 
 def ask_verification(*, incident_id: UUID, actor: Actor, at: datetime) -> bool:
-    """Have a worker verify the whole chain; False where one is at it already. Nothing is written to the database."""
+    """Have a worker verify the whole chain; False where one is at it already. Nothing is written to the database.
+
+    Raises CannotHandOverError.
+    """
     require(actor, "view_seal", incident_id)
-    if not Progress(incident_id).ask(actor.name, at):
+    progress = Progress(incident_id)
+    if not progress.ask(actor.name, at):
         return False
-    wake("exports.verify", incident_id=str(incident_id), asked_by=actor.name)
+    try:
+        hand("exports.verify", expires=SECONDS, command="verify", incident_id=str(incident_id), asked_by=actor.name)
+    except CannotHandOverError:
+        progress.end()
+        raise
     return True
 
 

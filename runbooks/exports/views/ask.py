@@ -1,4 +1,4 @@
-"""Asking for an export: small ones are made before the page comes back."""
+"""Asking a worker for an export: a small one is there within a second or two. And what is done with one then."""
 
 from collections.abc import Callable
 
@@ -12,8 +12,8 @@ from runbooks.access.http import PortalRequest, actor_of
 from runbooks.access.permissions import require
 from runbooks.errors import DomainError, NotAllowedError, NotFoundError
 from runbooks.exports.models import Export
-from runbooks.exports.operations.making import make_export
-from runbooks.exports.operations.requesting import Wish, cancel_export, is_small, request_export, retry_export
+from runbooks.exports.operations.asking import ask_export
+from runbooks.exports.operations.requesting import Wish, cancel_export, retry_export
 from runbooks.exports.views.list import show
 from runbooks.incidents.queries import incident_for
 from runbooks.timeline.operations import now
@@ -21,7 +21,10 @@ from runbooks.timeline.operations import now
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def ask(request: PortalRequest, reference: str) -> HttpResponse:
-    """What is refused comes back filled in; a page that stands here fetches itself, and is led to the list."""
+    """What is refused comes back filled in; a page that stands here fetches itself, and is led to the list.
+
+    Nothing is written here, in the session neither: the list says what was asked for.
+    """
     actor, at = actor_of(request), now()
     incident = incident_for(actor, reference)
     if request.method != "POST":
@@ -37,24 +40,12 @@ def ask(request: PortalRequest, reference: str) -> HttpResponse:
         given.get("purpose", ""),
     )
     try:
-        export = request_export(incident_id=incident.pk, wish=wish, actor=actor, at=at)
+        ask_export(incident_id=incident.pk, wish=wish, actor=actor, at=at)
     except (NotFoundError, NotAllowedError):
         raise
     except DomainError as error:
         return show(request, incident, at, given, str(error), status=error.status)
-    if is_small(export):
-        made = make_export(export_id=export.pk, clock=now)
-        _say(request, made)
-    else:
-        messages.success(request, f"{export} is being made. This page says when it is ready; you may leave it.")
     return redirect("exports", incident.reference)
-
-
-def _say(request: PortalRequest, made: Export | None) -> None:
-    if made is not None and made.status == Export.Status.READY:
-        messages.success(request, f"{made} is ready: {made.file_name}.")
-    elif made is not None:
-        messages.error(request, f"{made} was not made. {made.reason}")
 
 
 @require_POST

@@ -41,8 +41,9 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """An export in words."""
+    """An export in words. `number` is that of one that can be fetched."""
 
+    number: int | None
     name: str
     label: str
     about: str
@@ -115,6 +116,7 @@ def _taken(export: Export, incident: Incident, at: datetime) -> Taken:
         about += f", {number(export.left_out)} left out by a filter"
     tone, icon, said = _seal_of(export)
     return Taken(
+        number=export.number if is_ready else None,
         name=str(export),
         label=one.label if one else export.format,
         about=about if is_ready else export.reason or f"To #{number(export.head_sequence)}",

@@ -15,11 +15,13 @@ from runbooks.attachments.names import size_in_words
 from runbooks.errors import DomainError
 from runbooks.exports import keys
 from runbooks.exports.formats import FORMATS
+from runbooks.exports.formats.disclosure import DISCLOSURE
 from runbooks.exports.models import Export
 from runbooks.exports.operations.requesting import PURPOSE_MAX
 from runbooks.exports.queries.asked import asked, in_words, narrowing
 from runbooks.exports.queries.entries import Entries
 from runbooks.exports.queries.list import OPEN, exports_of
+from runbooks.exports.views.wishes import notices
 from runbooks.incidents.models import Incident
 from runbooks.incidents.queries import incident_for
 from runbooks.presentation import clock, full_clock, number, plural
@@ -105,12 +107,14 @@ def _listed(incident: Incident, actor: Actor, query: QueryDict, at: datetime) ->
     before = whole_number(query.get("older"))
     found = exports_of(incident.pk, before=before)
     lines = [_line(one, incident, actor, at) for one in found.exports]
+    said = notices(incident, actor, at)
     return {
         "lines": lines,
+        "notices": said,
+        "is_open": any(line.is_open for line in lines) or any(notice.is_open for notice in said),
         "total": found.total,
         "following": found.following,
         "older": before,
-        "is_open": any(line.is_open for line in lines),
         "may_download": can(actor, "export_timeline"),
     }
 
@@ -118,7 +122,7 @@ def _listed(incident: Incident, actor: Actor, query: QueryDict, at: datetime) ->
 def _line(export: Export, incident: Incident, actor: Actor, at: datetime) -> Line:
     status = Status(export.status)
     one = FORMATS.get(export.format)
-    is_open, may = status in OPEN, can(actor, "export_timeline")
+    is_open, may = status in OPEN, can(actor, "control_export")
     is_own = export.requester_id == actor.user_id or actor.role in IN_INCIDENT["change_status"]
     times = getattr(export, "times", 0)
     return Line(
@@ -160,6 +164,7 @@ def _form(
     encoded.update(narrowed)
     return {
         "formats": FORMATS.values(),
+        "previewed": DISCLOSURE.slug,
         "chosen": (given or {}).get("format") or ("bundle" if trouble is None else "xlsx"),
         "order": (given or {}).get("order", "sequence"),
         "without_bom": given is not None and not given.get("bom"),

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from runbooks.access.confirming import NotConfirmedError, TooManyTriesError, confirm
 from runbooks.access.http import PortalRequest, actor_of, whole_number
 from runbooks.access.permissions import can, require
+from runbooks.errors import NotFoundError
 from runbooks.exports.models import Redaction
 from runbooks.exports.operations import redacting
 from runbooks.exports.operations.redacting import CannotRedactError, SecondPersonError
@@ -183,11 +184,15 @@ def _act(
     """A refusal shows the entry's page again, with what was typed but for the password; fetched, it is that page."""
     actor = actor_of(request)
     incident = incident_for(actor, reference)
+    event = queries.entry(incident.pk, sequence)
     if request.method != "POST":
-        return redirect("redaction", incident.reference, queries.entry(incident.pk, sequence).sequence)
+        return redirect("redaction", incident.reference, event.sequence)
     require(actor, permission, incident.pk)
     if not form.is_valid():
         return _show(request, incident, sequence, Refused(form))
+    asked = form.cleaned_data.get("redaction")
+    if asked is not None and not Redaction.objects.filter(event=event, pk=asked).exists():
+        raise NotFoundError("There is no such request about this entry. Open the entry that it is about.")
     try:
         said = act(incident, form.cleaned_data)
     except (CannotRedactError, SecondPersonError, NotConfirmedError, TooManyTriesError) as error:

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
-from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -108,11 +107,11 @@ def progress(request: PortalRequest, reference: str) -> HttpResponse:
 
 @require_POST
 def verify(request: PortalRequest, reference: str) -> HttpResponse:
-    """Asked of a worker: whoever presses it writes nothing to the database, and so may be an auditor."""
+    """Asked of a worker: whoever presses it writes nothing to the database, in the session neither, and so may be an
+    auditor. Where one is under way already, the page shows whose."""
     actor = actor_of(request)
     incident = incident_for(actor, reference)
-    if not ask_verification(incident_id=incident.pk, actor=actor, at=now()):
-        messages.info(request, "A verification is under way already. Its result comes here.")
+    ask_verification(incident_id=incident.pk, actor=actor, at=now())
     return redirect("seal", incident.reference)
 
 

@@ -173,6 +173,7 @@ def _show(
         "may_pin": can(actor, "pin_entry"),
         "standing": standing,
         "form": (form or CorrectionForm(incident, standing, at)) if may_correct else None,
+        "imported": event.details.get("import") if event.kind == "entry.imported" else None,
         "files": [line_of(one, incident, at) for one in _files(event)],
         "attach": AttachForm(sequence=event.sequence) if can(actor, "attach_file") else None,
         "most": size_in_words(settings.ATTACHMENT_MAX_BYTES),

@@ -50,7 +50,7 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
         "incident": incident,
         "actor": actor,
         "now": at,
-        "tab": "",
+        "tab": "exports",
         "lines": [_line(row, incident, at) for row in shown],
         "people": readers(incident.pk),
         "who": who,

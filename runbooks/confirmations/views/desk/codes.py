@@ -114,7 +114,7 @@ def _offered(plans: Sequence[Plan], choice: Choice) -> Choice:
 def _send(
     request: PortalRequest, incident: Incident, selection: Selection, plans: Sequence[Plan], choice: Choice
 ) -> HttpResponse:
-    if request.POST.get("seen") != _digest(plans):
+    if request.POST.get("seen") != digest_of(plans):
         raise MovedError(MOVED)
     _check(plans, choice)
     wanted = Channel.LETTER if request.POST.get("do") == "letters" else Channel.TEXT
@@ -181,7 +181,7 @@ def _letters_left(plans: Sequence[Plan], choice: Choice) -> Choice:
     return _offered(plans, Choice(kept, choice.language))
 
 
-def _digest(plans: Sequence[Plan]) -> str:
+def digest_of(plans: Sequence[Plan]) -> str:
     """By which is seen whether what is sent is what was looked at."""
     said = "\n".join(f"{plan.affected_id} {plan.ways} {plan.is_fresh} {plan.language}" for plan in plans)
     return hashlib.sha256(said.encode()).hexdigest()[:32]
@@ -205,7 +205,7 @@ def _show(
         "refusal": str(refusal or ""),
         "runs": LetterRun.objects.filter(incident=incident).order_by("-number")[:5],
         "has_gateway": is_configured(),
-        "seen": _digest(plans),
+        "seen": digest_of(plans),
         "chosen": choice,
         **_said(plans, choice),
     }

@@ -28,7 +28,7 @@ SALT: Final = "runbooks.confirmations.holder"
 MINUTES: Final = 30
 COOKIE_MAX_BYTES: Final = 3800
 # Pages that stand at another's address, or at any: in the other language, these are shown.
-SHOWN_AT: Final[Mapping[str, str]] = {"again": "start", "call_answer": "call"}
+SHOWN_AT: Final[Mapping[str, str]] = {"again": "start", "call_answer": "call", "later": "check"}
 Page = Callable[..., HttpResponse]
 
 

@@ -81,7 +81,8 @@ def content_of(source: Source) -> dict[str, Any]:
     about = source.about
     incident = Incident.objects.select_related("lead").get(pk=about.incident.id)
     naming = _naming(incident, source)
-    writer = tables.Writer(incident, naming, source.entries.until, about.exported_at)
+    later, as_of = _standing(incident, about)
+    writer = tables.Writer(incident, naming, source.entries.until, about.exported_at, as_of)
     printed = _timeline(source, naming, incident.zone)
     past = past_of(incident, source.entries.until)
     is_whole = not about.filter
@@ -94,7 +95,7 @@ def content_of(source: Source) -> dict[str, Any]:
         "tlp": incident.get_tlp_display(),
         "exercise": "Exercise. Nothing of this happened in fact." if incident.is_exercise else "",
         "cover": _cover(source, incident, writer),
-        "notes": _notes(source, printed, naming),
+        "notes": _notes(source, printed, naming, later),
         "summary": _summary(incident, past, about.exported_at, writer),
         "clocks": tables.clocks(writer).as_data(),
         "tables": [table.as_data() for table in tables.all_of(writer)] if is_whole else [],
@@ -102,6 +103,22 @@ def content_of(source: Source) -> dict[str, Any]:
         "timeline_intro": _timeline_intro(source, printed),
         "verify": _verify(source, incident),
     }
+
+
+def _standing(incident: Incident, about: About) -> tuple[int, str]:
+    """(entries that came after the report's last one and may have changed what it reads from rows, what it says of it)
+
+    Rows are read as they are when it is made, in the snapshot that the entries are read in, too.
+    """
+    after = incident.events.filter(sequence__gt=about.head_sequence)
+    later = after.exclude(kind__startswith="export.").count()
+    if not later:
+        return 0, f"As of entry #{number(about.head_sequence)}, the last of this report." if about.head_sequence else ""
+    newest = after.latest("sequence")
+    return later, (
+        f"As of entry #{number(newest.sequence)}, recorded {full_clock(newest.recorded_at, incident.zone)}, when this "
+        f"report was made; its last entry is #{number(about.head_sequence)}."
+    )
 
 
 def _naming(incident: Incident, source: Source) -> Naming:
@@ -150,13 +167,20 @@ def _utc(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
-def _notes(source: Source, printed: Printed, naming: Naming) -> list[str]:
+def _notes(source: Source, printed: Printed, naming: Naming, later: int) -> list[str]:
     """What a reader has to know before the first page."""
     notes = []
     if source.about.filter:
         notes.append(
             "A filter is set. So this report holds the figures and the entries that the filter shows, and no tables of "
             "accounts, steps and actions."
+        )
+    if later:
+        notes.append(
+            f"{plural(later, 'entry', 'entries')} came in between this report’s last one, "
+            f"#{number(source.about.head_sequence)}, and its making. The figures, decisions, corrections and the "
+            "timeline end with the last one. What else it says, status, deadlines and the other tables, is later, and "
+            "says as of when."
         )
     if naming.is_hidden:
         notes.append(
@@ -183,6 +207,7 @@ def _summary(incident: Incident, past: Past, at: datetime, writer: tables.Writer
     return {
         "sentence": _sentence(past),
         "facts": [row for row in _facts(incident, writer) if row[1]],
+        "facts_as_of": writer.as_of,
         "figures": [(label, number(getattr(counts, group.value))) for group, label in GROUP_LABELS.items()]
         + [
             ("Accounts on the list", number(counts.total)),

@@ -51,16 +51,21 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """How this report says moments and names."""
+    """How this report says moments and names. `as_of` says which moment is shown by what is read from rows."""
 
     incident: Incident
     naming: Naming
     until: int
     now: datetime
+    as_of: str
     most: int = field(default=ROWS_MAX)
 
     def at(self, moment: datetime | None) -> str:
         return full_clock(moment, self.incident.zone) if moment else ""
+
+    @property
+    def to_the_last(self) -> str:
+        return f"Up to entry #{number(self.until)}, the last of this report."
 
     def said(self, words: str, most: int = NOTE_MAX) -> str:
         return written_out(self.naming.text(words), most=most)
@@ -82,7 +87,7 @@ def clocks(writer: Writer) -> Table:
             stands = f"Open, {span(writer.now - one.due_at)} late" if one.is_late else "Open"
         rows.append((f"{one.number} {writer.said(one.label)}", writer.at(one.due_at), stands))
     columns = (("Deadline", "1fr"), ("Due", "42mm"), ("How it stands", "62mm"))
-    return Table("Clocks", columns, rows, "The runbook sets no deadline from outside.")
+    return Table("Clocks", columns, rows, "The runbook sets no deadline from outside.", writer.as_of)
 
 
 def decisions(writer: Writer) -> Table:
@@ -98,7 +103,7 @@ def decisions(writer: Writer) -> Table:
     ]
     printed, left_out = writer.cut(rows, "decisions")
     columns = (("Entry", "20mm"), ("When", "42mm"), ("Decision", "1fr"), ("By", "34mm"))
-    return Table("Decisions", columns, printed, "No decision was recorded.", left_out=left_out)
+    return Table("Decisions", columns, printed, "No decision was recorded.", writer.to_the_last, left_out=left_out)
 
 
 def steps(writer: Writer) -> Table:
@@ -122,7 +127,7 @@ def steps(writer: Writer) -> Table:
         for step in found
     ]
     columns = (("No.", "10mm"), ("Step", "1fr"), ("How it stands", "42mm"), ("Evidence", "64mm"))
-    return Table("Steps and their evidence", columns, rows, "This incident has no steps.")
+    return Table("Steps and their evidence", columns, rows, "This incident has no steps.", writer.as_of)
 
 
 def _piece(writer: Writer, piece: Evidence) -> str:
@@ -140,7 +145,7 @@ def _piece(writer: Writer, piece: Evidence) -> str:
 def accounts(writer: Writer) -> Table:
     found = AffectedAccount.objects.filter(incident=writer.incident).order_by("rank", "login", "pk")
     rows, left_out = writer.cut([_account(writer, row) for row in found], "accounts")
-    intro = "What was found true of each account, and since when. Work left stands first."
+    intro = f"What was found true of each account, and since when. Work left stands first. {writer.as_of}"
     if writer.naming.is_hidden:
         intro += " Accounts are numbers, the same in all of this report."
     columns = (("Account", "1fr"), ("Tier", "10mm"), ("State", "26mm"), ("Facts", "74mm"))
@@ -169,7 +174,7 @@ def actions(writer: Writer) -> Table:
     found = Action.objects.filter(incident=writer.incident).select_related("undoes", "requested_by", "approved_by")
     rows = [_action(writer, action, counted[action.pk]) for action in found.order_by("number")]
     columns = (("No.", "8mm"), ("Action", "1fr"), ("Asked by", "38mm"), ("Second person", "38mm"), ("Outcome", "40mm"))
-    return Table("Actions", columns, rows, "No action was drafted.")
+    return Table("Actions", columns, rows, "No action was drafted.", writer.as_of)
 
 
 def _action(writer: Writer, action: Action, counted: Counter[str]) -> Sequence[str]:
@@ -210,7 +215,7 @@ def approvals(writer: Writer) -> Table:
     ]
     printed, left_out = writer.cut(rows, "approvals")
     columns = (("When", "42mm"), ("Decided", "1fr"), ("Asked by", "32mm"), ("Decided by", "32mm"), ("Words", "36mm"))
-    return Table("Approvals", columns, printed, "Nothing needed a second person.", left_out=left_out)
+    return Table("Approvals", columns, printed, "Nothing needed a second person.", writer.as_of, left_out=left_out)
 
 
 def contacts(writer: Writer) -> Table:
@@ -228,7 +233,8 @@ def contacts(writer: Writer) -> Table:
         for channel, label in ContactAttempt.Channel.choices
         if any(key[0] == channel for key in counted)
     ]
-    intro = f"{number(holders['reached'])} of {plural(holders['all'], 'holder')} of compromised accounts were reached."
+    intro = f"{number(holders['reached'])} of {plural(holders['all'], 'holder')} of compromised accounts were reached. "
+    intro += writer.as_of
     columns = (("Channel", "1fr"), *((str(label), "24mm") for _, label in outcomes))
     return Table("Contacts with holders", columns, rows, "Nobody was contacted.", intro)
 
@@ -247,7 +253,7 @@ def corrections(writer: Writer) -> Table:
     ]
     printed, left_out = writer.cut(rows, "corrections")
     columns = (("Entry", "14mm"), ("When", "24mm"), ("What stood", "1fr"), ("What stands", "1fr"), ("By", "28mm"))
-    return Table("Corrections", columns, printed, "Nothing was corrected.", left_out=left_out)
+    return Table("Corrections", columns, printed, "Nothing was corrected.", writer.to_the_last, left_out=left_out)
 
 
 def redactions(writer: Writer) -> Table:
@@ -263,7 +269,7 @@ def redactions(writer: Writer) -> Table:
         for one in reversed(redactions_of(writer.incident.pk, limit=writer.most))
     ]
     columns = (("Entry", "14mm"), ("Why", "1fr"), ("Asked by", "36mm"), ("Decided by", "36mm"), ("Outcome", "28mm"))
-    return Table("Redactions", columns, rows, "No content was taken out.")
+    return Table("Redactions", columns, rows, "No content was taken out.", writer.as_of)
 
 
 def all_of(writer: Writer) -> Iterable[Table]:
