@@ -1,7 +1,7 @@
 """What happens to an incident as a whole: its status, its facts, its people."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -152,6 +152,7 @@ class IncidentFacts:
     detected_at: datetime
     detected_by: str
     time_zone: str
+    untrusted_domains: list[str] = field(default_factory=list)
 
 
 LABELS = {
@@ -162,6 +163,7 @@ LABELS = {
     "detected_at": "Noticed",
     "detected_by": "Noticed by",
     "time_zone": "Time zone",
+    "untrusted_domains": "Domains not to trust",
 }
 
 
@@ -173,12 +175,12 @@ def edit(*, incident_id: UUID, version: int, facts: IncidentFacts, actor: Actor,
     if incident.version != version:
         raise StaleFormError(
             "Somebody else changed these facts since you opened the form. Compare, then save again.",
-            {LABELS[name]: getattr(incident, name) for name in LABELS},
+            {label: _said(getattr(incident, name)) for name, label in LABELS.items()},
         )
     if facts.detected_at > at + AHEAD:
         raise CannotEditError("It was noticed in the future? Check the date and the time zone.")
     changes = {
-        name: [str(getattr(incident, name)), str(getattr(facts, name))]
+        name: [_said(getattr(incident, name)), _said(getattr(facts, name))]
         for name in LABELS
         if getattr(incident, name) != getattr(facts, name)
     }
@@ -193,6 +195,10 @@ def edit(*, incident_id: UUID, version: int, facts: IncidentFacts, actor: Actor,
         incident, Entry("incident.edited", f"Changed {said}", Lane.DECISION, {"changes": changes}), actor=actor, at=at
     )
     return incident
+
+
+def _said(value: object) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 @transaction.atomic

@@ -4,10 +4,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from runbooks.access.models import User
 from runbooks.access.permissions import actor_for
+from runbooks.incidents.forms import DomainsField
 from runbooks.incidents.models import Incident
 from runbooks.incidents.operations import CannotEditError, IncidentFacts, StaleFormError, edit
 from runbooks.timeline.models import TimelineEvent
@@ -24,6 +26,7 @@ def facts_of(incident: Incident) -> IncidentFacts:
         detected_at=incident.detected_at,
         detected_by=incident.detected_by,
         time_zone=incident.time_zone,
+        untrusted_domains=incident.untrusted_domains,
     )
 
 
@@ -46,6 +49,31 @@ def test_a_form_made_from_an_older_version_is_refused_with_what_stands_now(
     assert refusal.value.current["Title"] == "First"
     incident.refresh_from_db()
     assert incident.title == "First"
+
+
+def test_domains_not_to_trust_are_said_in_words(incident: Incident, coordinator: User) -> None:
+    facts = replace(facts_of(incident), untrusted_domains=["chat.example", "mail.example"])
+    edit(incident_id=incident.pk, version=1, facts=facts, actor=actor_for(coordinator), at=timezone.now())
+    event = TimelineEvent.objects.get(incident=incident)
+    assert event.details["changes"] == {"untrusted_domains": ["", "chat.example, mail.example"]}
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("", []),
+        (" Mail.Example. \n\nchat.example\nmail.example", ["chat.example", "mail.example"]),
+        ("bücher.example", ["xn--bcher-kva.example"]),
+    ],
+)
+def test_domains_are_kept_in_one_spelling(typed: str, kept: list[str]) -> None:
+    assert DomainsField(required=False).clean(typed) == kept
+
+
+@pytest.mark.parametrize("typed", ["parliament", "a b.example", "https://mail.example", "m@mail.example", "-a.example"])
+def test_what_is_no_domain_is_refused_with_how_one_is_written(typed: str) -> None:
+    with pytest.raises(ValidationError, match="is no domain"):
+        DomainsField(required=False).clean(typed)
 
 
 def test_an_edit_that_changes_nothing_leaves_no_entry(incident: Incident, coordinator: User) -> None:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from runbooks.access.http import PortalRequest, actor_of
 from runbooks.access.permissions import can, require
 from runbooks.incidents import operations
-from runbooks.incidents.forms import LocalDateTimeField, TextInput, known_zones
+from runbooks.incidents.forms import DomainsField, LocalDateTimeField, TextInput, known_zones
 from runbooks.incidents.models import Incident
 from runbooks.incidents.operations import FORWARD, TRANSITIONS, IncidentFacts
 from runbooks.incidents.queries import incident_for
@@ -28,6 +28,12 @@ class FactsForm(forms.Form):
     detected_at = LocalDateTimeField(label="When was it noticed?")
     detected_by = forms.CharField(label="By what or whom?", max_length=200, required=False, widget=TextInput())
     time_zone = forms.ChoiceField(choices=known_zones, help_text="Every time in this incident is shown in it.")
+    untrusted_domains = DomainsField(
+        label="Domains not to trust",
+        required=False,
+        help_text="One a line. No notice goes to mail, chat or other services there: it takes the person's next way, "
+        "or is held. The institution's own are never trusted.",
+    )
     version = forms.IntegerField(widget=forms.HiddenInput)
 
     def __init__(self, data: object = None, *, incident: Incident) -> None:

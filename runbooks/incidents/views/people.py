@@ -16,6 +16,7 @@ from runbooks.incidents import operations
 from runbooks.incidents.forms import TextInput
 from runbooks.incidents.models import Incident, IncidentRole
 from runbooks.incidents.queries import incident_for
+from runbooks.notifications.reachability import unreachable_members
 from runbooks.timeline.operations import now
 
 
@@ -74,9 +75,7 @@ def _render(
         "actor": actor,
         "now": now(),
         "tab": "people",
-        "members": Membership.objects.filter(incident=incident, ended_at__isnull=True)
-        .select_related("user")
-        .order_by("user__role", "user__name")[:500],
+        "members": _members(incident, with_ways=can(actor, "manage_people")),
         "current_roles": sorted((role for role in roles if role.until is None), key=_place),
         "past_roles": [role for role in roles if role.until is not None],
         "may_manage": can(actor, "manage_people"),
@@ -85,6 +84,13 @@ def _render(
         "error": error,
     }
     return render(request, "incidents/people.html", context, status=409 if error else 200)
+
+
+def _members(incident: Incident, *, with_ways: bool) -> list[tuple[Membership, str]]:
+    """Who is in it, and why nothing surely reaches them; those who cannot mend that are not told."""
+    current = Membership.objects.filter(incident=incident, ended_at__isnull=True).select_related("user")
+    whys = {one.user_id: one.why for one in unreachable_members(incident)} if with_ways else {}
+    return [(one, whys.get(one.user_id, "")) for one in current.order_by("user__role", "user__name")[:500]]
 
 
 def _place(role: IncidentRole) -> tuple[int, str]:
