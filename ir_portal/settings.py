@@ -214,6 +214,8 @@ messaging.not_both("EMAIL_USE_TLS", "EMAIL_USE_SSL")
 EMAIL_CA_FILE = environment.text("EMAIL_CA_FILE")
 EMAIL_TIMEOUT = 10
 ANYMAIL = messaging.anymail()
+if EMAIL_BACKEND.startswith("anymail."):
+    INSTALLED_APPS.append("anymail")
 # Whether mail goes to the demonstration's sink, whose messages every signed-in person may then read at /mail-sink/.
 MAIL_SINK = environment.boolean("MAIL_SINK", default=False)
 # How soon a notice that did not leave is tried again; each further attempt waits twice as long, up to an hour.

@@ -15,7 +15,7 @@ from runbooks.access.reading_log import Place, Reader, network_of, note_page
 from runbooks.errors import DomainError, NotFoundError
 
 # Systems that answer by call-back prove who they are by the body itself.
-ANSWERS = re.compile(r"/connectors/[^/]+/answers/")
+ANSWERS = re.compile(r"/connectors/[^/]+/answers/|/hooks/notices/mail/")
 NOTHING_SHOWN = frozenset({401, 403, 404, 405})
 # The live feed says a number, a style sheet nothing.
 WORDLESS = ("text/event-stream", "text/css")

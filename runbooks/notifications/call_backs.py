@@ -16,7 +16,13 @@ def address_for(notification_id: UUID) -> str:
     """Empty where the portal has no address that a provider can call."""
     if not settings.PORTAL_URL.startswith("https://"):
         return ""
-    return settings.PORTAL_URL.rstrip("/") + reverse("notice_call_back", args=[token_of(notification_id)])
+    return url_of(token_of(notification_id))
+
+
+def url_of(token: str) -> str:
+    """The address as a provider was given it, whatever stands between it and the portal."""
+    url: str = settings.PORTAL_URL
+    return url.rstrip("/") + reverse("notice_call_back", args=[token])
 
 
 def token_of(notification_id: UUID) -> str:

@@ -89,7 +89,7 @@ class Room:
     def address(self, name: str, **other: Any) -> str:
         """The address of that name in this room; `other` replaces what the address names."""
         given = {"slug": "compromised-accounts", "verb": "owner", "account_id": self.account.account_id}
-        given |= {"position": 1, "name": "people", "channel": "read_out"}
+        given |= {"position": 1, "name": "people", "channel": "read_out", "token": "none"}
         known = {**given, **self.things()}
         if name.startswith("directory"):
             known["import_id"] = self.directory_import.pk

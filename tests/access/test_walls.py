@@ -21,6 +21,7 @@ ClientOf = Callable[[User], Client]
 # Open to anybody: health, the ways to sign in and out, where systems answer, by their own signature, the public keys,
 # and the pages on which holders confirm with a code (tests/confirmations).
 OPEN = {"healthz", "account_login", "account_logout", "connector_answers", "signers"}
+OPEN |= {"notice_call_back", "mail_call_back"}
 OPEN |= {name for name in NAMES if name.startswith("holder_")}
 # An auditor may have the chain verified: the request itself writes nothing.
 ASKED_OF_A_WORKER = {"seal_verify"}

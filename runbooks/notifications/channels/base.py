@@ -22,6 +22,9 @@ class Reason(StrEnum):
     ADDRESS_REFUSED = "address_refused"
     ADDRESS_GONE = "address_gone"
     MESSAGE_REFUSED = "message_refused"
+    # Told by a provider after it had taken the message
+    CAME_BACK = "came_back"
+    NOT_ANSWERED = "not_answered"
     # Decided above the channels
     NO_ADDRESS = "no_address"
     UNTRUSTED = "untrusted"
