@@ -1,7 +1,7 @@
 """Reading the outbox: what is due, what was told to whom, and what did not arrive."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -9,12 +9,12 @@ from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 
-from runbooks.access.models import User
+from runbooks.access.models import Membership, User
 from runbooks.notifications.models import Notification, NotificationAttempt
+from runbooks.notifications.standing import UNREACHED, Standing, where
 
 Status = Notification.Status
 Place = tuple[datetime, UUID]
-UNDELIVERED = (Status.FAILED, Status.HELD)
 BUNDLE_MOST = 500
 # How the keys of notices begin whose words were taken out: a key is a hash of the words, and goes with them.
 SILENCED = "redacted-"
@@ -32,6 +32,7 @@ class NoticeRow:
     """One notice to one person, as it stands."""
 
     id: UUID
+    incident_id: UUID | None
     created_at: datetime
     event: str
     subject: str
@@ -39,12 +40,15 @@ class NoticeRow:
     recipient_id: int
     recipient: str
     importance: str
+    ignores_quiet_hours: bool
     route: list[dict[str, Any]]
     position: int
     status: str
     reason_code: str
     reason: str
+    attempts_made: int
     next_attempt_at: datetime
+    sending_since: datetime | None
     delivered_at: datetime | None
     acknowledged_at: datetime | None
     carried_by_id: UUID | None
@@ -97,33 +101,55 @@ def notices_of_entry(incident_id: UUID, sequence: int) -> QuerySet[Notification]
     return told.exclude(idempotency_key__startswith=SILENCED)
 
 
-def is_still_here(notice: Notification) -> bool:
-    """Whether its recipient may still hear of it: they sign in, and are in its incident unless it goes beyond that."""
-    here = Q(memberships__incident_id=notice.incident_id, memberships__ended_at__isnull=True)
-    if notice.incident_id is None or notice.event in BEYOND_THE_ROOM:
-        here = Q()
-    return User.objects.filter(here, pk=notice.recipient_id, is_active=True).exists()
+def still_here(notices: Sequence[Notification]) -> frozenset[UUID]:
+    """Those of them whose recipients may still hear of it: they sign in, and are in its incident unless it goes beyond
+    that. Two queries, however many."""
+    people = {notice.recipient_id for notice in notices}
+    awake = set(User.objects.filter(pk__in=people, is_active=True).values_list("pk", flat=True))
+    rooms = {notice.incident_id for notice in notices if notice.incident_id}
+    members = Membership.objects.filter(incident_id__in=rooms, user_id__in=people, ended_at__isnull=True)
+    here = set(members.values_list("incident_id", "user_id"))
+    return frozenset(
+        notice.pk
+        for notice in notices
+        if notice.recipient_id in awake
+        and (
+            notice.incident_id is None
+            or notice.event in BEYOND_THE_ROOM
+            or (notice.incident_id, notice.recipient_id) in here
+        )
+    )
 
 
 def undelivered_count(incident_id: UUID) -> int:
     """Notices that reached nobody and that nothing more is tried of: a person has to look at them."""
-    return Notification.objects.filter(incident_id=incident_id, status__in=UNDELIVERED).count()
+    return Notification.objects.filter(UNREACHED, incident_id=incident_id).count()
 
 
-def counts_by_status(incident_id: UUID) -> Mapping[str, int]:
-    counted = Notification.objects.filter(incident_id=incident_id).values_list("status").annotate(Count("pk"))
-    return defaultdict(int, counted)
+def counts_by_event(incident_id: UUID) -> Mapping[str, Mapping[Standing, int]]:
+    """How the incident's notices stand, event by event, in one query."""
+    counted = {standing.name: Count("pk", filter=where(standing)) for standing in Standing}
+    rows = Notification.objects.filter(incident_id=incident_id).values("event").annotate(**counted).order_by("event")
+    found = rows.values_list("event", *counted)
+    return {event: dict(zip(Standing, numbers, strict=True)) for event, *numbers in found}
 
 
-def notices_before(incident_id: UUID, *, statuses: Iterable[str], before: Place | None, limit: int) -> list[NoticeRow]:
-    """The incident's notices in these statuses, newest first, after a place."""
-    rows = Notification.objects.filter(incident_id=incident_id, status__in=list(statuses))
+def notices_before(matching: Q, *, before: Place | None, limit: int) -> list[NoticeRow]:
+    """The notices that match, newest first, after a place."""
+    rows = Notification.objects.filter(matching)
     if before is not None:
         moment, notification_id = before
         rows = rows.filter(Q(created_at__lt=moment) | Q(created_at=moment, pk__lt=notification_id))
     columns = [one.name for one in fields(NoticeRow)]
     paths = [PATHS.get(name, name) for name in columns]
     return [NoticeRow(*row) for row in rows.order_by("-created_at", "-pk").values_list(*paths)[:limit]]
+
+
+def companions(rows: Sequence[NoticeRow]) -> Mapping[UUID, int]:
+    """{the notice that carries others: how many it carries}, of those that these carry or travel in; one query."""
+    carriers = {row.carried_by_id or row.id for row in rows}
+    counted = Notification.objects.filter(carried_by_id__in=carriers).values_list("carried_by_id")
+    return dict(counted.annotate(Count("pk")).order_by())
 
 
 def attempts_at(notification_ids: Iterable[UUID]) -> Mapping[UUID, list[Attempt]]:

@@ -23,6 +23,8 @@ urlpatterns = [
     path("incidents/declare/", declare.page, name="incident_declare"),
     path("incidents/<str:reference>/", overview.page, name="incident"),
     path("incidents/<str:reference>/notices/", notices.page, name="notices"),
+    path("incidents/<str:reference>/notices/send-again/", notices.send_again, name="notices_send_again"),
+    path("incidents/<str:reference>/notices/settle/", notices.settle, name="notices_settle"),
     path(
         "incidents/<str:reference>/notices/<uuid:notification_id>/try-again/",
         notices.try_again,

@@ -11,6 +11,7 @@ BY_KIND = {
     "role.given": ("user", "held"),
     "role.ended": ("user", ""),
     "notice.sent_again": ("retry", ""),
+    "notice.settled": ("phone", ""),
     "escalation.passed_over": ("warn", "wait"),
     "escalation.exhausted": ("warn", "bad"),
     "escalation.answered": ("done", "good"),

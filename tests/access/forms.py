@@ -81,6 +81,8 @@ def _incident(room: Room) -> dict[str, Answers]:
 
 def _timeline(room: Room) -> dict[str, Answers]:
     return {
+        "notices_send_again": {"recipient": str(room.incident.lead_id)},
+        "notices_settle": {"recipient": str(room.incident.lead_id), "how": "By telephone"},
         "timeline_add": {
             "lane": "note",
             "when": "2026-01-05 08:00",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -10,11 +11,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from runbooks.access.models import Role, User
+from runbooks.access.models import Membership, Role, User
 from runbooks.incidents.models import Incident
 from runbooks.notifications.models import Notification, NotificationAttempt
 from runbooks.notifications.operations import announce
 from runbooks.notifications.queries import undelivered_count
+from runbooks.room.views.notice_lines import Line
 from tests.factories import add_member, make_incident, make_user
 
 SignIn = Callable[[User], Client]
@@ -34,18 +36,16 @@ def address(incident: Incident, rest: str = "") -> str:
     return f"/incidents/{incident.reference}/notices/{rest}"
 
 
+def attempt_of(notice: Notification, **changes: Any) -> NotificationAttempt:
+    fields = {"at": timezone.now(), "channel": "email", "address": notice.recipient.email, "is_delivered": False}
+    return NotificationAttempt.objects.create(notification=notice, **{**fields, **changes})
+
+
 def fail(user: User, reason: str = "The mail server refused the address: 550 no such mailbox") -> Notification:
     notice = Notification.objects.get(recipient=user)
     Notification.objects.filter(pk=notice.pk).update(status=Status.FAILED, reason=reason, attempts_made=2)
     for _ in range(2):
-        NotificationAttempt.objects.create(
-            notification=notice,
-            at=timezone.now(),
-            channel="email",
-            address=user.email,
-            is_delivered=False,
-            reason=reason,
-        )
+        attempt_of(notice, reason=reason)
     return notice
 
 
@@ -59,26 +59,141 @@ def test_a_text_stands_once_with_everybody_it_was_for(client_of: SignIn, coordin
     assert content.count("To check this notice:") == 1
 
 
-def test_each_state_is_said_in_words(client_of: SignIn, coordinator: User, told: Incident) -> None:
-    first, second, third, fourth, fifth = Notification.objects.order_by("recipient__name")
+def states_of(client: Client, incident: Incident, **asked: str) -> dict[str, Line]:
+    """{person: their line}, of the page's first text."""
+    (text, *_) = client.get(address(incident), asked).context["announced"]
+    return {line.recipient: line for line in text.lines}
+
+
+def change(user: User, **state: Any) -> Notification:
+    Notification.objects.filter(recipient=user).update(**state)
+    return Notification.objects.get(recipient=user)
+
+
+def test_each_state_is_said_in_words(
+    client_of: SignIn,
+    coordinator: User,
+    approver: User,
+    responder: User,
+    desk: User,
+    communications: User,
+    told: Incident,
+) -> None:
     now = timezone.now()
-    states = {
-        first: {"status": Status.DELIVERED, "delivered_at": now},
-        second: {"reason": "The mail server broke off.", "next_attempt_at": now + timedelta(minutes=3, seconds=30)},
-        third: {"status": Status.FAILED, "reason": "The mail server refused the mail: 554 no"},
-        fourth: {"status": Status.HELD, "reason": "inside the affected system"},
-    }
-    for notice, state in states.items():
-        Notification.objects.filter(pk=notice.pk).update(**state)
-    lines = {line.recipient: line for line in client_of(coordinator).get(address(told)).context["announced"][0].lines}
-    said = [lines[notice.recipient.name].status for notice in (first, second, third, fourth, fifth)]
-    assert said[0].startswith("Delivered ")
-    assert said[1:] == ["Next attempt in 3 min", "Failed", "Held", "Waiting"]
-    assert [bool(lines[one.recipient.name].try_again) for one in (first, second, third, fourth, fifth)] == [
-        *(False, False),
-        *(True, True),
-        False,
-    ]
+    change(approver, status=Status.DELIVERED, delivered_at=now)
+    change(responder, reason="The mail server broke off.", next_attempt_at=now + timedelta(minutes=3, seconds=30))
+    change(desk, status=Status.FAILED, reason="The mail server refused the mail: 554 no")
+    change(communications, status=Status.DROPPED, reason="too old to be of use")
+    change(coordinator, status=Status.DELIVERED, delivered_at=now, acknowledged_at=now)
+    found = states_of(client_of(coordinator), told)
+    assert found[approver.name].state.startswith("Told ")
+    assert (found[responder.name].state, found[responder.name].said) == (
+        "Leaves in 3 min",
+        ["Before: The mail server broke off."],
+    )
+    assert (found[desk.name].state, found[desk.name].said) == (
+        "Not reached",
+        ["The mail server refused the mail: 554 no"],
+    )
+    assert (found[communications.name].state, found[communications.name].said) == (
+        "Not needed any more",
+        ["Too old to be of use"],
+    )
+    assert found[coordinator.name].state.startswith("Answered ")
+    assert [said.partition(" ")[0] for said in found[coordinator.name].said] == ["Told"]
+
+
+def test_the_figures_count_everybody_once(
+    client_of: SignIn, coordinator: User, approver: User, responder: User, desk: User, told: Incident
+) -> None:
+    now = timezone.now()
+    change(approver, status=Status.DELIVERED, delivered_at=now)
+    change(responder, status=Status.HELD, reason="no address on file", reason_code="no_address")
+    change(desk, acknowledged_at=now, status=Status.DROPPED)
+    response = client_of(coordinator).get(address(told))
+    figures = {figure.label: figure.count for figure in response.context["figures"]}
+    assert figures == {"Not reached": 1, "Being told": 2, "Told": 1, "Answered": 1, "Not needed any more": 0}
+    assert response.context["total"] == 5
+
+
+def test_who_was_not_reached_is_named_first_with_the_reason_and_the_mend(
+    client_of: SignIn, coordinator: User, responder: User, told: Incident
+) -> None:
+    responder.telephone = "+44 7700 900123"
+    responder.save()
+    change(responder, status=Status.HELD, reason="no address on file", reason_code="no_address")
+    content = client_of(coordinator).get(address(told)).content.decode()
+    assert "Who was not reached" in content
+    assert "No address on file." in content
+    assert "They add a contact point, or an administrator enters an address." in content
+    assert "tel:+44 7700 900123" in content
+    assert "Nobody is left out" not in content
+    assert "tel:" not in client_of(responder).get(address(told)).content.decode()
+
+
+def test_where_everybody_was_reached_the_page_says_so(client_of: SignIn, coordinator: User, told: Incident) -> None:
+    assert "Nobody is left out" in client_of(coordinator).get(address(told)).content.decode()
+
+
+def test_who_left_since_is_to_be_set_aside(
+    client_of: SignIn, coordinator: User, responder: User, told: Incident
+) -> None:
+    change(responder, status=Status.FAILED, reason="busy")
+    Membership.objects.filter(user=responder).update(ended_at=timezone.now())
+    content = client_of(coordinator).get(address(told)).content.decode()
+    assert "They are not in the incident any more" in content
+
+
+def test_the_next_way_of_an_important_notice_is_said_before_it_goes(
+    client_of: SignIn, coordinator: User, responder: User, told: Incident
+) -> None:
+    now = timezone.now()
+    places = [{"point": None, "channel": name, "wait": 300} for name in ("email", "text", "slack")]
+    change(
+        responder,
+        importance="important",
+        route=places,
+        position=1,
+        delivered_at=now,
+        next_attempt_at=now + timedelta(minutes=4, seconds=30),
+    )
+    line = states_of(client_of(coordinator), told)[responder.name]
+    assert line.said == ["Goes by text message in 4 min unless answered"]
+    change(responder, position=2)
+    assert states_of(client_of(coordinator), told)[responder.name].said == ["Goes by Slack in 4 min unless answered"]
+
+
+def test_quiet_hours_are_named_as_what_is_waited_for(
+    client_of: SignIn, coordinator: User, responder: User, told: Incident
+) -> None:
+    change(responder, next_attempt_at=timezone.now() + timedelta(hours=5))
+    (said,) = states_of(client_of(coordinator), told)[responder.name].said
+    assert said.startswith("Waits for the end of quiet hours, ")
+
+
+def test_what_travels_in_one_message_says_with_how_many(
+    client_of: SignIn, coordinator: User, responder: User, incident: Incident
+) -> None:
+    for number in range(3):
+        context = {"before": "Open", "after": f"Number {number}", "reason": ""}
+        announce(incident, "incident.status_changed", context, at=timezone.now(), to=[responder])
+    carrier, *others = Notification.objects.order_by("created_at")
+    Notification.objects.filter(pk__in=[one.pk for one in others]).update(carried_by=carrier)
+    attempt_of(carrier, is_delivered=True)
+    texts = client_of(coordinator).get(address(incident)).context["announced"]
+    assert [text.lines[0].said for text in texts] == [["In one message with 2 others"]] * 3
+    assert [len(text.lines[0].tried) for text in texts] == [1] * 3, "the attempt is the carrier's"
+
+
+def test_what_the_provider_told_later_is_shown(
+    client_of: SignIn, coordinator: User, responder: User, told: Incident
+) -> None:
+    notice = change(responder, status=Status.DELIVERED, delivered_at=timezone.now())
+    attempt_of(notice, is_delivered=True, outcome="bounced", outcome_at=timezone.now())
+    line = states_of(client_of(coordinator), told)[responder.name]
+    assert line.said[0].startswith("The provider said ")
+    assert line.said[0].endswith(": bounced")
+    assert line.by == f"E-mail to {responder.email}"
 
 
 def test_what_failed_shows_each_attempt_and_is_sent_again_from_the_page(
@@ -117,7 +232,8 @@ def test_other_roles_see_what_was_told_but_no_addresses_of_others_and_no_button(
     assert str(coordinator) in content
     assert coordinator.email not in content
     assert (user.email in content) == (persona != "auditor"), "one's own address is no secret"
-    assert "Try again" not in content
+    assert "Send again" not in content
+    assert "Told another way" not in content
     assert client.post(address(told, f"{notice.pk}/try-again/")).status_code == 403
 
 
@@ -142,7 +258,6 @@ def test_not_delivered_shows_what_failed_and_what_was_held_back(
     Notification.objects.filter(recipient=desk).update(status=Status.HELD, reason="no address on file")
     response = client_of(coordinator).get(address(told), {"show": "undelivered"})
     assert {line.recipient for line in response.context["announced"][0].lines} == {responder.name, desk.name}
-    assert [count for _, _, count in response.context["segments"]] == [5, 2, 3, 0]
     assert undelivered_count(told.pk) == 2
 
 
@@ -164,7 +279,7 @@ def test_pages_follow_each_other_without_a_gap_or_a_repeat(
     assert [what for what, _ in seen] == [f"Now number {number}" for number in range(12) for _ in range(5)]
 
 
-@pytest.mark.parametrize("query", ["before=x", "before=20260101T000000000000.x", "show=x"])
+@pytest.mark.parametrize("query", ["before=x", "before=20260101T000000000000.x", "show=x", "who=x", "event=x"])
 def test_nonsense_in_the_address_shows_the_first_page(
     client_of: SignIn, coordinator: User, told: Incident, query: str
 ) -> None:
@@ -213,3 +328,65 @@ def test_queries_do_not_grow_with_notices_and_attempts(client_of: SignIn, coordi
     with CaptureQueriesContext(connection) as many:
         client.get(address(told))
     assert len(many) == len(few)
+
+
+def test_the_list_is_narrowed_to_a_state_a_person_and_an_event(
+    client_of: SignIn, coordinator: User, responder: User, desk: User, told: Incident
+) -> None:
+    announce(told, "member.added", {"who": str(desk)}, at=timezone.now(), to=[desk])
+    client = client_of(coordinator)
+
+    def shown(**asked: object) -> set[tuple[str, str]]:
+        texts = client.get(address(told), asked).context["announced"]
+        return {(text.what.partition(" ")[0], line.recipient) for text in texts for line in text.lines}
+
+    assert shown(who=desk.pk) == {("Now", desk.name), ("You", desk.name)}
+    assert shown(event="member.added") == {("You", desk.name)}
+    fail(responder)
+    assert shown(show="undelivered") == {("Now", responder.name)}
+    assert shown(show="undelivered", who=desk.pk) == set()
+    assert len(shown(show="waiting")) == 5
+
+
+def test_all_that_failed_is_sent_again_with_one_press(
+    client_of: SignIn, coordinator: User, responder: User, desk: User, told: Incident
+) -> None:
+    fail(responder)
+    fail(desk)
+    response = client_of(coordinator).post(address(told, "send-again/"), follow=True)
+    assert response.redirect_chain == [(address(told), 302)]
+    assert "2 notices are on their way again." in response.content.decode()
+    assert not undelivered_count(told.pk)
+
+
+def test_only_what_failed_for_one_person_is_sent_again(
+    client_of: SignIn, coordinator: User, responder: User, desk: User, told: Incident
+) -> None:
+    fail(responder)
+    fail(desk)
+    client_of(coordinator).post(address(told, "send-again/"), {"recipient": responder.pk})
+    assert undelivered_count(told.pk) == 1
+    assert Notification.objects.get(recipient=desk).status == Status.FAILED
+
+
+def test_who_was_told_by_telephone_is_noted_and_counts_no_more(
+    client_of: SignIn, coordinator: User, responder: User, told: Incident
+) -> None:
+    fail(responder)
+    client = client_of(coordinator)
+    client.post(address(told, "settle/"), {"recipient": responder.pk, "how": "By telephone, 04:20"})
+    assert not undelivered_count(told.pk)
+    line = states_of(client, told)[responder.name]
+    assert line.state == "Not needed any more"
+    assert line.said == [f"Told another way, says {coordinator}: By telephone, 04:20"]
+    for form in ({"recipient": "x", "how": "a"}, {"recipient": responder.pk, "how": " "}):
+        assert client.post(address(told, "settle/"), form).status_code in {400, 404}
+
+
+@pytest.mark.parametrize("persona", ["responder", "desk", "communications", "auditor"])
+def test_other_roles_may_neither_send_again_nor_settle(
+    client_of: SignIn, told: Incident, persona: str, request: pytest.FixtureRequest
+) -> None:
+    client = client_of(request.getfixturevalue(persona))
+    assert client.post(address(told, "send-again/")).status_code == 403
+    assert client.post(address(told, "settle/"), {"recipient": "1", "how": "a"}).status_code == 403

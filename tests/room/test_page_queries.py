@@ -21,7 +21,7 @@ QUERIES = {
     "actions": (4, 4),
     "timeline": (11, 5),
     "people": (7, 7),
-    "notices": (6, 6),
+    "notices": (9, 9),
 }
 NAMES = {"overview": "incident", "people": "incident_people"}
 

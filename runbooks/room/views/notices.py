@@ -1,67 +1,73 @@
 """Who was told what, when, by which channel, and who was not."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from runbooks.access.http import PortalRequest, actor_of
+from runbooks.access.http import PortalRequest, actor_of, whole_number
 from runbooks.access.permissions import Actor, can
+from runbooks.errors import NotFoundError
 from runbooks.incidents.models import Incident
-from runbooks.incidents.queries import incident_for
-from runbooks.notifications.channels import channel
-from runbooks.notifications.models import Notification
-from runbooks.notifications.queries import (
-    UNDELIVERED,
-    Attempt,
-    NoticeRow,
-    Place,
-    attempts_at,
-    counts_by_status,
-    notices_before,
-)
-from runbooks.presentation import clock, full_clock, plural, time_left
-from runbooks.room.operations.notices import try_notice_again
+from runbooks.incidents.queries import incident_for, people_of
+from runbooks.notifications.events import events
+from runbooks.notifications.queries import NoticeRow, Place, counts_by_event, notices_before
+from runbooks.notifications.standing import Standing, where
+from runbooks.notifications.wording import may_say_all
+from runbooks.presentation import clock, full_clock, plural
+from runbooks.room.operations.notices import settle_notices, try_notice_again, try_notices_again
+from runbooks.room.queries.notices import unreached
+from runbooks.room.views.notice_lines import MARKS, WORST_FIRST, Line, Reader, capitalised, lines
 from runbooks.timeline.operations import now
 
-PAGE = 50
-Status = Notification.Status
-SHOWN = {
-    "all": ("All", tuple(Status)),
-    "undelivered": ("Not delivered", UNDELIVERED),
-    "waiting": ("Waiting", (Status.WAITING,)),
-    "delivered": ("Delivered", (Status.DELIVERED,)),
+PAGE: Final = 50
+# What the address asks for, and the figure it is.
+SHOWN: Final[Mapping[str, Standing]] = {
+    "undelivered": Standing.UNREACHED,
+    "waiting": Standing.WAITING,
+    "told": Standing.TOLD,
+    "answered": Standing.ANSWERED,
+    "dropped": Standing.DROPPED,
 }
-MARKS = {
-    Status.DELIVERED: ("done", "good"),
-    Status.WAITING: ("clock", "wait"),
-    Status.FAILED: ("fail", "bad"),
-    Status.HELD: ("ban", "bad"),
-    Status.DROPPED: ("ban", ""),
-}
-WORST_FIRST = ("fail", "ban", "clock", "done")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One person's notice, in words."""
+class Figure:
+    """How many stand so, and the word under which the list shows them."""
 
-    recipient: str
-    by: str
+    key: str
+    label: str
     icon: str
     tone: str
-    status: str
-    reason: str
-    attempts: str
-    tried: list[tuple[str, str]]
-    try_again: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What the address asks for."""
+
+    show: str
+    who: int | None
+    event: str
+    before: Place | None
+
+    @property
+    def is_narrow(self) -> bool:
+        return bool(self.show or self.who or self.event)
+
+    def matching(self, incident_id: UUID) -> Q:
+        found = Q(incident_id=incident_id)
+        found &= where(SHOWN[self.show]) if self.show else Q()
+        found &= Q(recipient_id=self.who) if self.who else Q()
+        return found & (Q(event=self.event) if self.event else Q())
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +87,26 @@ class Announced:
 def page(request: PortalRequest, reference: str) -> HttpResponse:
     actor, at = actor_of(request), now()
     incident = incident_for(actor, reference)
-    show = request.GET.get("show", "all")
-    show = show if show in SHOWN else "all"
-    rows = notices_before(
-        incident.pk, statuses=SHOWN[show][1], before=_place(request.GET.get("before", "")), limit=PAGE + 1
-    )
-    shown = rows[:PAGE]
-    counts = counts_by_status(incident.pk)
+    asked = _asked(request)
+    rows = notices_before(asked.matching(incident.pk), before=asked.before, limit=PAGE + 1)
+    shown, counts = rows[:PAGE], counts_by_event(incident.pk)
+    reader = Reader(actor.user_id, can(actor, "manage_people"), incident.zone, at)
     context = {
         "incident": incident,
         "actor": actor,
         "now": at,
         "tab": "notices",
-        "show": show,
-        "segments": [(key, label, sum(counts[status] for status in of)) for key, (label, of) in SHOWN.items()],
-        "announced": _announced(incident, shown, actor, at),
+        "asked": asked,
+        "figures": _figures(counts),
+        "total": sum(sum(one.values()) for one in counts.values()),
+        "announced": announced(shown, lines(shown, reader), incident, at),
+        "people": people_of(incident.pk),
+        "events": _events(counts, asked.event),
         "may_try_again": can(actor, "manage_people"),
         "has_mail_sink": settings.MAIL_SINK,
-        "next": _cursor(shown[-1]) if len(rows) > PAGE else "",
+        "says_little": not may_say_all(incident.tlp),
+        "next": cursor(shown[-1]) if len(rows) > PAGE else "",
+        **_unreached(incident, counts, actor, at),
     }
     return render(request, "room/notices.html", context)
 
@@ -112,10 +120,78 @@ def try_again(request: PortalRequest, reference: str, notification_id: UUID) -> 
     return redirect("notices", incident.reference)
 
 
-def _announced(incident: Incident, rows: Iterable[NoticeRow], actor: Actor, at: datetime) -> list[Announced]:
+@require_POST
+def send_again(request: PortalRequest, reference: str) -> HttpResponse:
+    """All that reached nobody; only those to one person where the form names one."""
+    actor = actor_of(request)
+    incident = incident_for(actor, reference)
+    who = whole_number(request.POST.get("recipient"))
+    sent, left = try_notices_again(incident_id=incident.pk, recipient_id=who, actor=actor, at=now())
+    said = f"{plural(sent, 'notice is', 'notices are')} on {'its' if sent == 1 else 'their'} way again."
+    if left:
+        said += f" {plural(left, 'notice')} still cannot leave: the page says why."
+    (messages.warning if left else messages.success)(request, said)
+    return redirect("notices", incident.reference)
+
+
+@require_POST
+def settle(request: PortalRequest, reference: str) -> HttpResponse:
+    """Somebody whom notices did not reach was told another way."""
+    actor = actor_of(request)
+    incident = incident_for(actor, reference)
+    who = whole_number(request.POST.get("recipient"))
+    if who is None:
+        raise NotFoundError("The form names nobody.")
+    how = request.POST.get("how", "")
+    count = settle_notices(incident_id=incident.pk, recipient_id=who, how=how, actor=actor, at=now())
+    messages.success(request, f"Noted for {plural(count, 'notice')}. The timeline says how they were told.")
+    return redirect("notices", incident.reference)
+
+
+def _asked(request: PortalRequest) -> Filter:
+    """What the address asks for; nonsense asks for nothing."""
+    show, event = request.GET.get("show", ""), request.GET.get("event", "")
+    return Filter(
+        show=show if show in SHOWN else "",
+        who=whole_number(request.GET.get("who")),
+        event=event if event in events() else "",
+        before=place(request.GET.get("before", "")),
+    )
+
+
+def _figures(counts: Mapping[str, Mapping[Standing, int]]) -> list[Figure]:
+    return [
+        Figure(key, standing.value, *MARKS[standing], count=sum(one[standing] for one in counts.values()))
+        for key, standing in SHOWN.items()
+    ]
+
+
+def _events(counts: Mapping[str, object], asked: str) -> list[tuple[str, str]]:
+    """The events there were, in words: what the list can be narrowed to."""
+    known = events()
+    return sorted(
+        ((name, known[name].says if name in known else name) for name in {*counts, *([asked] if asked else [])}),
+        key=lambda one: one[1],
+    )
+
+
+def _unreached(
+    incident: Incident, counts: Mapping[str, Mapping[Standing, int]], actor: Actor, at: datetime
+) -> dict[str, Any]:
+    """Asked only where there is somebody."""
+    count = sum(one[Standing.UNREACHED] for one in counts.values())
+    people = [
+        {"who": one, "at": clock(one.at, incident.zone, at), "reason": capitalised(one.reason)}
+        for one in (unreached(incident.pk) if count else [])
+    ]
+    knows = can(actor, "manage_people")
+    return {"unreached": people, "unreached_count": count, "shows_telephones": knows}
+
+
+def announced(
+    rows: Sequence[NoticeRow], said: Mapping[UUID, Line], incident: Incident, at: datetime
+) -> list[Announced]:
     """The rows under the text they carried; rows of one text stand together, since they were written together."""
-    rows = list(rows)
-    tried = attempts_at(row.id for row in rows)
     found: dict[tuple[datetime, str, str], Announced] = {}
     for row in rows:
         key = (row.created_at, row.subject, row.body)
@@ -125,63 +201,27 @@ def _announced(incident: Incident, rows: Iterable[NoticeRow], actor: Actor, at: 
                 at=clock(row.created_at, incident.zone, at),
                 at_full=full_clock(row.created_at, incident.zone),
                 at_iso=row.created_at.isoformat(timespec="seconds"),
-                what=_without_prefix(row.subject, incident.reference),
+                what=without_prefix(row.subject, incident.reference),
                 body=row.body,
             )
-        found[key].lines.append(_line(incident, row, tried, actor, at))
-    for announced in found.values():
-        announced.lines.sort(key=lambda line: (WORST_FIRST.index(line.icon), line.recipient))
+        found[key].lines.append(said[row.id])
+    for one in found.values():
+        one.lines.sort(key=lambda line: (WORST_FIRST.index(line.standing), line.recipient))
     return list(found.values())
 
 
-def _without_prefix(subject: str, reference: str) -> str:
+def without_prefix(subject: str, reference: str) -> str:
     """The subject without the label and reference that every notice of this page begins with."""
-    what = subject.partition(f"{reference}: ")[2] or subject
-    return what[:1].upper() + what[1:]
+    return capitalised(subject.partition(f"{reference}: ")[2] or subject)
 
 
-def _line(incident: Incident, row: NoticeRow, tried: Mapping[UUID, list[Attempt]], actor: Actor, at: datetime) -> Line:
-    icon, tone = MARKS[Status(row.status)]
-    attempts = tried.get(row.id, [])
-    again = row.status in UNDELIVERED and can(actor, "manage_people")
-    return Line(
-        recipient=row.recipient,
-        by=_by(row, attempts, actor),
-        icon=icon,
-        tone=tone,
-        status=_status(incident, row, at),
-        reason=row.reason,
-        attempts=plural(len(attempts), "attempt") if len(attempts) > 1 or (row.reason and attempts) else "",
-        tried=[(full_clock(one.at, incident.zone), one.reason or "Delivered") for one in attempts],
-        try_again=reverse("notice_try_again", args=[incident.reference, row.id]) if again else "",
-    )
-
-
-def _by(row: NoticeRow, attempts: list[Attempt], actor: Actor) -> str:
-    """The channel; a colleague's own address only for those who look after the people, and for the person."""
-    if not attempts:
-        return channel(row.route[row.position]["channel"]).LABEL if row.route else "No channel"
-    last = attempts[-1]
-    label = channel(last.channel).LABEL
-    knows = row.recipient_id == actor.user_id or can(actor, "manage_people")
-    return f"{label} to {last.address}" if knows and last.address else label
-
-
-def _status(incident: Incident, row: NoticeRow, at: datetime) -> str:
-    if row.delivered_at is not None:
-        return f"Delivered {clock(row.delivered_at, incident.zone, at)}"
-    if row.status == Status.WAITING and row.reason:
-        return f"Next attempt {time_left(row.next_attempt_at, at)}" if row.next_attempt_at > at else "Next attempt now"
-    return Status(row.status).label
-
-
-def _cursor(row: NoticeRow) -> str:
+def cursor(row: NoticeRow) -> str:
     return f"{row.created_at.astimezone(UTC):%Y%m%dT%H%M%S%f}.{row.id}"
 
 
-def _place(cursor: str) -> Place | None:
+def place(written: str) -> Place | None:
     """The place a link to older notices names; nonsense counts as the beginning."""
-    moment, _, notification_id = cursor.partition(".")
+    moment, _, notification_id = written.partition(".")
     try:
         return datetime.strptime(moment, "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC), UUID(notification_id)
     except ValueError:
