@@ -15,6 +15,7 @@ from runbooks.presentation import clock, plural, span, time_left
 from runbooks.room.queries.action_needs import action_needs
 from runbooks.room.queries.holder_needs import holder_lines
 from runbooks.room.queries.need import Need
+from runbooks.room.queries.reach_needs import reach_lines
 from runbooks.room.queries.tally import Tally
 
 ACTIONS_AT_MOST = 8
@@ -34,7 +35,8 @@ class Needs:
 
 
 def needs(incident: Incident, counted: Tally, actor: Actor, now: datetime) -> Needs:
-    """Two queries: the steps as this person sees them, and the notices, which no entry tells of."""
+    """Three queries: the steps as this person sees them, and what no entry tells of: notices, and how people are
+    reached."""
     due = due_steps(incident, actor, now)
     groups = []
     if acts := action_needs(incident, counted.actions, actor, now):
@@ -70,6 +72,7 @@ def _to_settle(incident: Incident, counted: Tally, actor: Actor) -> list[Need]:
                 "fail", "bad", f"{plural(notices, 'notice')} did not arrive", address, "Tell them another way.", "Show"
             )
         )
+    found += reach_lines(incident, actor)
     if can(actor, "log_contact"):
         contact = counted.contact
         if contact.never_tried:

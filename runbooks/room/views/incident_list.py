@@ -10,6 +10,7 @@ from runbooks.access.http import PortalRequest, actor_of
 from runbooks.access.permissions import can
 from runbooks.catalog.loader import all_runbooks
 from runbooks.incidents.models import Incident
+from runbooks.notifications.reachability import unreachable_count
 from runbooks.room.queries.incident_list import ListFilter, Show, incident_list
 from runbooks.timeline.operations import now
 
@@ -24,6 +25,7 @@ def page(request: PortalRequest) -> HttpResponse:
         "severities": Incident.Severity.choices,
         "runbooks": [(runbook.slug, runbook.title) for runbook in all_runbooks()],
         "segments": [("all", "Open and closed"), ("running", "Active"), ("over", "Closed"), ("exercises", "Exercises")],
+        "unreachable": unreachable_count() if can(actor, "view_reachability") else 0,
         "may_declare": can(actor, "declare_incident"),
         "actor": actor,
         "now": at,
