@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from email.utils import parseaddr
 from importlib.util import find_spec
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -30,6 +31,15 @@ def mail_backend(name: str, default: str) -> str:
         is_there = False
     if not is_there:
         raise ImproperlyConfigured(f"{name} is {value!r}, and there is no such module. Look into docs/channels.md.")
+    return value
+
+
+def sender(name: str, default: str) -> str:
+    """Who mail is from, as a name with an address, or an address alone."""
+    value = environment.text(name, default) or default
+    _, address = parseaddr(value)
+    if not value.isprintable() or "@" not in address.strip("@"):
+        raise ImproperlyConfigured(f"{name} is {value!r}. Write it as IR Portal <ir-portal@example.org>.")
     return value
 
 

@@ -220,7 +220,7 @@ if EMAIL_BACKEND.startswith("anymail."):
 MAIL_SINK = environment.boolean("MAIL_SINK", default=False)
 # How soon a notice that did not leave is tried again; each further attempt waits twice as long, up to an hour.
 NOTICE_RETRY_SECONDS = environment.integer("NOTICE_RETRY_SECONDS", 30)
-DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", "IR Portal <ir-portal@portal.example>")
+DEFAULT_FROM_EMAIL = messaging.sender("DEFAULT_FROM_EMAIL", "IR Portal <ir-portal@portal.example>")
 
 # Identity systems, by name: docs/connectors.md. Named for this portal's people and its exercises, more from the site.
 CONNECTIONS: dict[str, dict[str, object]] = {

@@ -51,7 +51,7 @@ class MailLine:
                     raise fault from error
             else:
                 self._has_carried = True
-                return Sent(_id_of(mail))
+                return Sent(_taken(mail))
 
     def _mail(self, message: Message) -> Mail:
         try:
@@ -59,14 +59,14 @@ class MailLine:
         except BadAddressError as error:
             raise ChannelError(str(error), permanent=True, reason=Reason.ADDRESS_REFUSED) from error
         text = (message.subject, message.body, message.is_exercise, message.is_important)
-        if text not in self._texts:
-            if len(self._texts) >= MOST_TEXTS:
-                self._texts.clear()
-            try:
+        if len(self._texts) > MOST_TEXTS:
+            self._texts.clear()
+        try:
+            if text not in self._texts:
                 self._texts[text] = written(message)
-            except FAULTS as error:
-                raise fault_of(error, may_have_arrived=False) from error
-        return Mail(message, address, self._texts[text])
+            return Mail(message, address, self._texts[text])
+        except FAULTS as error:
+            raise fault_of(error, may_have_arrived=False) from error
 
     def _may_have_arrived(self) -> bool:
         """Whether the mail had been said whole. A backend that cannot tell is not trusted to have stopped before."""
@@ -77,7 +77,15 @@ class MailLine:
         return isinstance(error, SMTPServerDisconnected) or (isinstance(connection, SMTP) and connection.sock is None)
 
 
-def _id_of(mail: Any) -> str:
-    """What a provider calls it, by which it tells later what became of it; else the mail's own id."""
+def _taken(mail: Any) -> str:
+    """What a provider calls it, by which it tells later what became of it; else the mail's own id.
+
+    Raises ChannelError where the provider made no fault and did not take it either: Anymail lets some of those pass.
+    """
     status = getattr(mail, "anymail_status", None)
-    return str(getattr(status, "message_id", None) or mail.extra_headers["Message-ID"])
+    if status is None:
+        return str(mail.extra_headers["Message-ID"])
+    if not status.message_id and not {"sent", "queued"} & set(status.status or ()):
+        sentence = "The mail provider did not take the mail for this address."
+        raise ChannelError(sentence, permanent=True, reason=Reason.ADDRESS_REFUSED)
+    return str(status.message_id or mail.extra_headers["Message-ID"])

@@ -4,16 +4,18 @@ import email.message
 import hashlib
 from email.policy import Policy
 from email.utils import formatdate, parseaddr
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
+from django.core.mail.message import sanitize_address
 from django.core.validators import validate_email
 
 from runbooks.notifications.channels.base import BadAddressError, Message
 from runbooks.notifications.channels.domains import ascii_domain
-from runbooks.notifications.channels.smtp import LINE_END
+from runbooks.notifications.channels.smtp import LINE_END, Enveloped
 
 
 def mail_address(written: str) -> str:
@@ -30,13 +32,17 @@ def mail_address(written: str) -> str:
     return address
 
 
-class Mail(EmailMessage):
+class Mail(Enveloped):
     """A mail to one address. Backends that hand its parts to a provider find them, those of SMTP the bytes."""
 
     def __init__(self, message: Message, address: str, written: bytes) -> None:
-        headers = headers_of(message) | {"Message-ID": f"<{_id_of(message.key)}@{_own_domain()}>"}
+        domain = _own_address(settings.DEFAULT_FROM_EMAIL).rpartition("@")[2]
+        headers = headers_of(message) | {"Message-ID": f"<{_id_of(message.key)}@{domain}>"}
         super().__init__(message.subject, message.body, to=[address], headers=headers)
         self._written = written
+
+    def envelope(self) -> tuple[str, str, bytes]:
+        return _own_address(self.from_email), self.to[0], self.message().as_bytes()
 
     def message(self, *, policy: "Policy[Any] | None" = None) -> email.message.EmailMessage:
         """Address and id hold nothing that could end a header: a clean address, and figures of a hash."""
@@ -76,5 +82,6 @@ def _id_of(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
-def _own_domain() -> str:
-    return parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
+@lru_cache(maxsize=4)
+def _own_address(sender: str) -> str:
+    return sanitize_address(parseaddr(sender)[1], "utf-8")
