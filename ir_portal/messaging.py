@@ -11,11 +11,10 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from ir_portal import environment
+from runbooks.notifications.channels import CHANNELS
 
-CHANNELS: Final = (
-    *("email", "text", "voice", "slack", "teams", "mattermost", "matrix", "ntfy", "webhook"),
-    "apprise",
-)
+# To connect, and to answer: both together are less than what a worker keeps for one message.
+ANYMAIL_SECONDS: Final = 15
 NUMBER: Final = re.compile(r"\+[1-9][0-9]{7,14}")
 SERVICE: Final = re.compile(r"MG[0-9a-f]{32}")
 SENDER: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
@@ -46,14 +45,15 @@ def sender(name: str, default: str) -> str:
 def anymail() -> dict[str, Any]:
     """Every ANYMAIL_NAME, or what the file ANYMAIL_NAME_FILE holds, as the option NAME."""
     names = {name.removesuffix("_FILE") for name in os.environ if name.startswith("ANYMAIL_")}
-    return {name.removeprefix("ANYMAIL_"): _option(name) for name in sorted(names)}
+    options = {name.removeprefix("ANYMAIL_"): _option(name) for name in sorted(names)}
+    return {"REQUESTS_TIMEOUT": ANYMAIL_SECONDS, **options}
 
 
 def _option(name: str) -> Any:
     """Objects and lists are JSON, seconds are numbers; anything else is a text, a key of figures alone included."""
     value = environment.text(name)
     if name.endswith("_TIMEOUT"):
-        return environment.integer(name, 30)
+        return environment.integer(name, ANYMAIL_SECONDS)
     if value.lower() in {"true", "false"}:
         return value.lower() == "true"
     if value[:1] not in {"{", "["}:

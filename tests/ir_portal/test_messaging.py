@@ -6,6 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from ir_portal import messaging
+from runbooks.notifications.channels import CHANNELS
 
 ACCOUNT = "AC" + "0" * 32
 
@@ -153,7 +154,7 @@ def test_a_homeserver_without_a_token_stops_the_start(monkeypatch: pytest.Monkey
 
 def test_channels_are_named_as_they_are_called(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOTICE_CHANNELS", raising=False)
-    assert messaging.channels("NOTICE_CHANNELS") == list(messaging.CHANNELS)
+    assert messaging.channels("NOTICE_CHANNELS") == list(CHANNELS)
     monkeypatch.setenv("NOTICE_CHANNELS", "email, ntfy")
     assert messaging.channels("NOTICE_CHANNELS") == ["email", "ntfy"]
     monkeypatch.setenv("NOTICE_CHANNELS", "email, pigeon")

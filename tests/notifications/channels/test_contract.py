@@ -3,20 +3,17 @@
 import pytest
 from pytest_django import Settings
 
-from ir_portal import messaging
 from runbooks.contacts.models import ContactPoint
 from runbooks.notifications.channels import CHANNELS, channel
 from runbooks.notifications.channels.base import BadAddressError
-from runbooks.notifications.models import Notification, NotificationAttempt
+from runbooks.notifications.models import NotificationAttempt
 
 pytestmark = pytest.mark.parametrize("name", CHANNELS)
 
 
-def test_its_name_fits_wherever_it_is_kept_and_in_the_settings(name: str) -> None:
+def test_its_name_fits_wherever_it_is_kept(name: str) -> None:
     for model in (NotificationAttempt, ContactPoint):
         assert len(name) <= (model._meta.get_field("channel").max_length or 0)
-    assert set(messaging.CHANNELS) == set(CHANNELS)
-    assert Notification._meta.get_field("route") is not None
 
 
 def test_it_says_what_it_is_and_how_an_address_is_written(name: str) -> None:
