@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("runbooks.affected_accounts.urls")),
     path("", include("runbooks.attachments.urls")),
     path("", include("runbooks.notifications.urls")),
+    path("", include("runbooks.reminders.urls")),
     path("", include("runbooks.contacts.urls")),
     path("", include("runbooks.directory.urls")),
     path("", include("runbooks.catalog.urls")),

@@ -64,6 +64,7 @@ ANYWHERE: dict[str, frozenset[Role]] = {
     "view_reachability": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
     "manage_subscriptions": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
     "view_health": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
+    "reset_channel": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
     "view_escalation": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
     "manage_escalation": frozenset({Role.ADMINISTRATOR}),
     "view_connections": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR, Role.RESPONDER}),

@@ -24,6 +24,7 @@ from runbooks.notifications.wording import Text, written
 from runbooks.presentation import plural, span
 from runbooks.reminders.operations.locking import lock_soon
 from runbooks.reminders.queries.called import Called, called_by, may_answer, reach_of, who_cannot_answer
+from runbooks.reminders.queries.calls import bare_subject
 from runbooks.reminders.queries.crew import Crew, crew_of
 from runbooks.timeline.models import Lane
 from runbooks.timeline.operations import Entry, record
@@ -172,6 +173,4 @@ def _exhaust(incident: Incident, chain: Escalation, at: datetime) -> None:
 
 
 def subject_of(incident: Incident, chain: Escalation) -> str:
-    """What it is about, without the label and reference that every notice begins with."""
-    subject = str(chain.texts["en-gb"]["subject"])
-    return subject.partition(f"{incident.reference}: ")[2] or subject
+    return bare_subject(chain.texts, incident.reference)

@@ -7,8 +7,10 @@ from typing import Any, Final
 
 import redis
 from django.conf import settings
-from django.db.models import Count, Min, Q
+from django.db.models import Count, F, Min, Q
 
+from runbooks.incidents.models import Incident
+from runbooks.notifications.events import events
 from runbooks.notifications.models import Escalation, Notification, Pulse
 from runbooks.presentation import plural, span
 from runbooks.reminders.clock import skew
@@ -19,6 +21,7 @@ NOTICE_LATE: Final = timedelta(minutes=5)
 SWEEP_LATE: Final = timedelta(minutes=6)
 TIMES: Final = 4
 BROKER_SECONDS: Final = 2
+CALLS_MOST: Final = 50
 # Rows of Pulse that no sweep leaves.
 SINCE, ALARM, HEARTBEAT = "watchdog.since", "watchdog.alarm", "watchdog.heartbeat"
 WATCH: Final = "reminders.watch"
@@ -144,6 +147,59 @@ def faults(now: datetime, *, since: datetime, own: datetime) -> list[Fault]:
         which = "ahead of" if ahead > timedelta() else "behind"
         found.append(Fault("clock", f"The clock of a worker is {span(ahead)} {which} the database's"))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Notices that wait and are due, and since when; what reached nobody; chains that run and that nobody answered."""
+
+    due: int
+    oldest: datetime | None
+    planned: int
+    unreached: int
+    running: int
+    in_vain: int
+
+
+def counts(now: datetime) -> Counts:
+    """Two queries. What waits for its hour, or for the answer to an earlier way, is planned."""
+    waiting = Q(status=Notification.Status.WAITING, carried_by__isnull=True)
+    due, undelivered = waiting & Q(next_attempt_at__lte=now), [Notification.Status.FAILED, Notification.Status.HELD]
+    of_running = ~Q(incident__status__in=Incident.OVER)
+    notices = Notification.objects.filter(status__in=[Notification.Status.WAITING, *undelivered]).aggregate(
+        due=Count("pk", filter=due),
+        oldest=Min("next_attempt_at", filter=due),
+        planned=Count("pk", filter=waiting & Q(next_attempt_at__gt=now)),
+        unreached=Count("pk", filter=Q(status__in=undelivered, acknowledged_at__isnull=True) & of_running),
+    )
+    chains = Escalation.objects.filter(of_running).aggregate(
+        running=Count("pk", filter=Q(status=Escalation.Status.RUNNING)),
+        in_vain=Count("pk", filter=Q(status=Escalation.Status.EXHAUSTED)),
+    )
+    return Counts(**notices, **chains)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningCall:
+    """A chain that runs, or that nobody answered, by the reference of its incident alone."""
+
+    reference: str
+    says: str
+    started_at: datetime
+    next_at: datetime | None
+
+
+def running_calls() -> list[RunningCall]:
+    """The first of them, what nobody answered first."""
+    rows = Escalation.objects.filter(status__in=[Escalation.Status.RUNNING, Escalation.Status.EXHAUSTED])
+    rows = rows.exclude(incident__status__in=Incident.OVER).order_by(F("next_at").asc(nulls_first=True), "pk")
+    known = events()
+    return [
+        RunningCall(reference, known[event].says if event in known else event, started_at, next_at)
+        for reference, event, started_at, next_at in rows.values_list(
+            "incident__reference", "event", "started_at", "next_at"
+        )[:CALLS_MOST]
+    ]
 
 
 def broker_answers() -> bool:
