@@ -39,6 +39,7 @@ def answers(room: Room) -> dict[str, Answers]:
         **_codes(room),
         **_desk(room),
         **_rotas(room),
+        **_calling(),
         **_exports(room),
         **_directory(),
     }
@@ -160,6 +161,23 @@ def _verbs(room: Room) -> dict[str, Answers]:
         found[f"account_act {verb}"] = {**fields, "version": "1"}
         found[f"accounts_change {verb}"] = {**fields, "expected": "1"}
     return found
+
+
+def _calling() -> dict[str, Answers]:
+    return {
+        "call_take": {"reason": ""},
+        "channel_reset": {"reason": ""},
+        "escalation_policy": {
+            "version": "0",
+            "severity_at_most": "3",
+            "repeats": "1",
+            "is_active": "on",
+            "note": "Nights are long",
+            "to_1": "lead",
+            "wait_1": "10",
+        },
+        "escalation_back": {"back-version": "0", "back-note": "It was better"},
+    }
 
 
 def _rotas(room: Room) -> dict[str, Answers]:

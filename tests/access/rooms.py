@@ -27,7 +27,7 @@ from runbooks.directory.models import DirectoryImport
 from runbooks.directory.operations import stage_import
 from runbooks.exports.models import Export, Redaction, Witness
 from runbooks.incidents.models import Incident, IncidentRole
-from runbooks.notifications.models import Notification
+from runbooks.notifications.models import Escalation, Notification
 from runbooks.subscriptions.models import Subscription, SubscriptionDelivery
 from runbooks.timeline.models import TimelineEvent
 from tests.access.routes import BY_NAME
@@ -83,6 +83,7 @@ class Room:
             "subscription_id": self.delivery.subscription_id,
             "delivery_id": self.delivery.pk,
             "rota_id": self.shift.rota_id,
+            "chain_id": self.incident.escalations.get().pk,
             "shift_id": self.shift.pk,
         }
 
@@ -90,6 +91,7 @@ class Room:
         """The address of that name in this room; `other` replaces what the address names."""
         given = {"slug": "compromised-accounts", "verb": "owner", "account_id": self.account.account_id}
         given |= {"position": 1, "name": "people", "channel": "read_out", "token": "none"}
+        given |= {"event": "action.paused"}
         known = {**given, **self.things()}
         if name.startswith("directory"):
             known["import_id"] = self.directory_import.pk
@@ -110,6 +112,7 @@ def make_room(*members: User, lead: User | None = None, mark: str = "", **change
     account = make_affected(incident, make_account(department=f"Office {mark}"))
     _ready_export(incident, mark, at)
     deputy = _deputy(incident, at)
+    _chain(incident, mark, at)
     content = f"{STRANGER} {mark}".encode()
     import_list(incident_id=incident.pk, file_name=f"{mark}.txt", content=content, actor=actor, at=at)
     return Room(
@@ -204,6 +207,22 @@ def _subscribed(incident: Incident, mark: str, at: Any) -> SubscriptionDelivery:
         status="failed",
         next_attempt_at=at,
         created_at=at,
+    )
+
+
+def _chain(incident: Incident, mark: str, at: Any) -> Escalation:
+    """One that runs, whose next step is far away."""
+    return Escalation.objects.create(
+        incident=incident,
+        event="action.paused",
+        about="action:1",
+        sequence=1,
+        texts={"en-gb": {"subject": f"{incident.reference}: call {mark}", "body": f"Body {mark}", "brief": "Look."}},
+        steps=[{"to": "lead", "wait": 600}],
+        repeats=0,
+        started_at=at,
+        next_at=at + timedelta(hours=10),
+        moved_at=at,
     )
 
 

@@ -26,6 +26,7 @@ ELSEWHERE = {
 REFUSED = {
     *("attachment_release", "step_reopen", "account_act state", "accounts_change state", "directory_account_release"),
     *("export_cancel", "export_retry", "redaction_withdraw"),
+    *("escalation_policy", "escalation_back", "channel_reset"),
     *("action_do begin", "action_do decide", "action_do break-glass"),
 }
 

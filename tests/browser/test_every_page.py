@@ -105,6 +105,10 @@ PAGES = [
     f"{ROOM}/people/",
     f"{ROOM}/edit/",
     f"{ROOM}/notices/",
+    f"{ROOM}/calls/",
+    "/escalation/",
+    "/escalation/incident.declared/",
+    "/health/",
     "/nowhere/",
 ]
 
