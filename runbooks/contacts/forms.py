@@ -1,7 +1,7 @@
 """Form parts of this slice and of the pages above it: moments by the clock of a zone, and the portal's inputs."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -9,8 +9,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from runbooks.contacts.queries.quiet import reading
-
-YEARS: Final = range(2000, 2100)
+from runbooks.contacts.zones import YEARS
 
 
 class TextInput(forms.TextInput):

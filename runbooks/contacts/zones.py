@@ -1,7 +1,10 @@
-"""The time zones a person can choose."""
+"""The time zones a person can choose, and the years whose moments every zone can show."""
 
 from functools import cache
+from typing import Final
 from zoneinfo import available_timezones
+
+YEARS: Final = range(2000, 2100)
 
 
 @cache

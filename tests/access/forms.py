@@ -40,6 +40,7 @@ def answers(room: Room) -> dict[str, Answers]:
         **_desk(room),
         **_rotas(room),
         **_calling(),
+        **_contacts(room),
         **_exports(room),
         **_directory(),
     }
@@ -70,7 +71,7 @@ def _incident(room: Room) -> dict[str, Answers]:
             "version": str(room.incident.version),
         },
         "incident_status": {"status": "contained", "reason": "All of them are"},
-        "subscription_new": {"name": "Tickets", "url": "https://tickets.example/", "incident": "", "which": "all"},
+        "subscription_new": {"name": "Tickets", "url": "https://tickets.example/", "incident": "all", "which": "all"},
         "subscription_resume": {"skip": "1"},
         "incident_people_add": {"user": str(make_user().pk)},
         "incident_people_end": {"reason": ""},
@@ -161,6 +162,26 @@ def _verbs(room: Room) -> dict[str, Answers]:
         found[f"account_act {verb}"] = {**fields, "version": "1"}
         found[f"accounts_change {verb}"] = {**fields, "expected": "1"}
     return found
+
+
+def _contacts(room: Room) -> dict[str, Answers]:
+    point = str(room.point.pk)
+    return {
+        "contact_point_add": {"point-channel": "email", "point-address": "another@elsewhere.example"},
+        "contact_point_code": {"code": "123456"},
+        "contact_point_send_code": {"reason": ""},
+        "contact_point_test": {"reason": ""},
+        "contact_rule": {"line-0-point": point, "line-0-wait": "0", "new": point, "do": "add"},
+        "contact_preferences": {
+            "prefer-language": "cy",
+            "prefer-time_zone": "Europe/London",
+            "prefer-quiet_from": "22:00",
+            "prefer-quiet_until": "07:00",
+            "prefer-digest_at": "08:00",
+        },
+        "contact_point_end": {"reason": ""},
+        "contact_point_restore": {"reason": ""},
+    }
 
 
 def _calling() -> dict[str, Answers]:

@@ -20,7 +20,7 @@ from runbooks.affected_accounts.operations import import_list
 from runbooks.attachments.models import Attachment
 from runbooks.attachments.operations import attach_file
 from runbooks.confirmations.models import DeskCall
-from runbooks.contacts.models import RotaShift
+from runbooks.contacts.models import ContactPoint, RotaShift
 from runbooks.containment.models import Evidence, Step
 from runbooks.containment.operations import NewEvidence, add_evidence
 from runbooks.directory.models import DirectoryImport
@@ -31,7 +31,7 @@ from runbooks.notifications.models import Escalation, Notification
 from runbooks.subscriptions.models import Subscription, SubscriptionDelivery
 from runbooks.timeline.models import TimelineEvent
 from tests.access.routes import BY_NAME
-from tests.contacts.people import make_rota, make_shift
+from tests.contacts.people import make_point, make_rota, make_shift
 from tests.factories import make_account, make_action, make_affected, make_entry, make_incident, make_step, make_user
 
 STRANGER = "Somebody Unknown, of no office"
@@ -58,6 +58,7 @@ class Room:
     witness: Witness
     delivery: SubscriptionDelivery
     shift: RotaShift
+    point: ContactPoint
     entries: Attachment
     redaction: Redaction
 
@@ -85,12 +86,13 @@ class Room:
             "rota_id": self.shift.rota_id,
             "chain_id": self.incident.escalations.get().pk,
             "shift_id": self.shift.pk,
+            "point_id": self.point.pk,
         }
 
     def address(self, name: str, **other: Any) -> str:
         """The address of that name in this room; `other` replaces what the address names."""
         given = {"slug": "compromised-accounts", "verb": "owner", "account_id": self.account.account_id}
-        given |= {"position": 1, "name": "people", "channel": "read_out", "token": "none"}
+        given |= {"position": 1, "name": "people", "channel": "read_out", "token": "none", "importance": "default"}
         given |= {"event": "action.paused"}
         known = {**given, **self.things()}
         if name.startswith("directory"):
@@ -147,6 +149,7 @@ def make_room(*members: User, lead: User | None = None, mark: str = "", **change
         ),
         delivery=_subscribed(incident, mark, at),
         shift=make_shift(make_rota(f"Rota {mark}"), lead, at, at + timedelta(days=7)),
+        point=make_point(lead, "email", f"{mark}@elsewhere.example"),
         entries=_entries(incident, mark, actor, at),
         redaction=Redaction.objects.create(
             incident=incident,

@@ -152,6 +152,8 @@ def test_weeks_that_are_over_already_are_left_out(coordinator: User, responder: 
         ({"weeks": 105}, "weeks"),
         ({"first_day": date(2026, 1, 5), "weeks": 2}, "first_day"),
         ({"first_day": date(2030, 1, 5)}, "first_day"),
+        ({"first_day": date(9999, 12, 31)}, "first_day"),
+        ({"first_day": date(1, 1, 1)}, "first_day"),
     ],
 )
 def test_weeks_are_some_and_not_over(changes: dict[str, Any], field: str, coordinator: User, responder: User) -> None:

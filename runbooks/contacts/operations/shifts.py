@@ -13,6 +13,7 @@ from runbooks.access.permissions import Actor, require
 from runbooks.contacts.models import RotaShift
 from runbooks.contacts.operations.rotas import CannotChangeRotaError, current_rota
 from runbooks.contacts.queries.quiet import reading
+from runbooks.contacts.zones import YEARS
 from runbooks.errors import DomainError, NotFoundError
 
 LONGEST: Final = timedelta(days=31)
@@ -66,6 +67,8 @@ def add_weeks(
     rota = current_rota(rota_id)
     if not 1 <= weeks <= WEEKS_MOST:
         raise CannotChangeRotaError("weeks", f"Write a number of weeks from 1 to {WEEKS_MOST}.")
+    if first_day.year not in YEARS:
+        raise CannotChangeRotaError("first_day", f"Write a year from {YEARS[0]} to {YEARS[-1]}.")
     people = _people(user_ids, "people")
     zone = ZoneInfo(rota.time_zone)
     days = [first_day + number * WEEK for number in range(weeks + 1)]
