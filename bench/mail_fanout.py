@@ -20,15 +20,17 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
 
+import redis
 from celery import current_app
 from django.db import connection, transaction
 from django.utils import timezone
 from ground import FOLDER, REPOSITORY
 from harness import Claim, conclude, portal
+from kombu.exceptions import OperationalError
 
 from ir_portal.engines import valkey
 from runbooks.access.models import Membership, Role, User
@@ -43,6 +45,7 @@ TARGET, ROUNDS = 1.5, 3
 WORKERS, KILLS = 2, 10
 LONGEST = 1200
 BEAT_SECONDS = 2
+NO_BROKER = (OperationalError, redis.RedisError, ConnectionError)
 CONTEXT = {"before": "Open", "after": "Contained", "reason": "The last account was reset."}
 Status = Notification.Status
 
@@ -226,10 +229,8 @@ class Running:
 
 
 def wake() -> None:
-    try:
+    with suppress(NO_BROKER):  # what is due is due still
         current_app.send_task("notifications.deliver", retry=False)
-    except current_app.connection_for_write().recoverable_connection_errors:
-        print("no broker for a moment")
 
 
 def quiet(_: str) -> None:
@@ -273,13 +274,21 @@ def start_sink(port: int, folder: Path) -> subprocess.Popen[bytes]:
 
 def start_worker() -> subprocess.Popen[bytes]:
     """One that works by itself, so that what is killed is what sends."""
-    before = len(current_app.control.ping(timeout=0.5) or [])
+    before = answering()
     name = f"bench{time.monotonic_ns()}@%h"
     command = [sys.executable, "-m", "celery", "-A", "ir_portal", "worker", "--pool", "solo", "-n", name, "-l", "ERROR"]
     process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     if before == 0:
-        wait_for(lambda: bool(current_app.control.ping(timeout=0.5)))
+        wait_for(lambda: answering() > 0)
     return process
+
+
+def answering() -> int:
+    """How many workers there are; none are heard of while the broker is away."""
+    try:
+        return len(current_app.control.ping(timeout=0.5) or [])
+    except NO_BROKER:
+        return 0
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
