@@ -55,3 +55,8 @@ def number(value: int) -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """'1 account', '90 accounts'."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def in_groups(digits: str, size: int = 8) -> list[str]:
+    """A hash in groups that an eye can compare: 9f86d081, 884c7d65, and so on."""
+    return [digits[start : start + size] for start in range(0, len(digits), size)]

@@ -13,7 +13,7 @@ from runbooks.access.models import Role, User
 from runbooks.access.permissions import actor_for
 from runbooks.affected_accounts.models import AffectedAccount, ContactAttempt, State
 from runbooks.confirmations.codes import CALL, CONFIRM_PASSWORD, digest_of
-from runbooks.confirmations.models import Code, Confirmation, DeskCall
+from runbooks.confirmations.models import Code, DeskCall
 from runbooks.confirmations.operations import CannotIssueError, Issued, Order, issue_codes
 from runbooks.confirmations.operations.calling import (
     HELD,
@@ -33,7 +33,7 @@ from runbooks.incidents.models import Incident
 from runbooks.notifications.models import Notification
 from runbooks.timeline.models import TimelineEvent
 from runbooks.timeline.verify import verify_chain
-from tests.confirmations.holders import days_ago, make_holder
+from tests.confirmations.holders import answered, days_ago, make_holder
 from tests.factories import make_incident, make_user
 
 pytestmark = pytest.mark.django_db
@@ -49,19 +49,6 @@ def end(call: DeskCall | None, outcome: str, *, at: datetime | None = None, **mo
     return end_call(
         call_id=call.pk, ending=Ending(outcome, **more), actor=actor_for(call.taken_by), at=at or timezone.now()
     )
-
-
-def answered(row: AffectedAccount, said: str, truth: str) -> Confirmation:
-    """What the holder answered an hour ago."""
-    at = timezone.now() - timedelta(hours=1)
-    code = Code.objects.create(
-        incident=row.incident, affected_account=row, digest=f"{row.pk:064}", channel="letter", issued_at=at,
-        expires_at=at + timedelta(days=14), used_at=at,
-    )  # fmt: skip
-    return Confirmation.objects.create(
-        incident=row.incident, affected_account=row, code=code, receipt=f"R-{row.pk}", answer=said, language="en-gb",
-        answered_at=at, truth=truth, checked_at=at,
-    )  # fmt: skip
 
 
 # Who is next

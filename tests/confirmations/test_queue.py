@@ -11,7 +11,7 @@ from django.utils import timezone
 from runbooks.access.models import Role, User
 from runbooks.access.permissions import actor_for
 from runbooks.affected_accounts.models import AffectedAccount, State
-from runbooks.confirmations.models import Code, Confirmation, DeskCall
+from runbooks.confirmations.models import DeskCall
 from runbooks.confirmations.operations.calling import Ending, end_call, take_next
 from runbooks.confirmations.queries.calls import (
     NO_OFFICE,
@@ -24,7 +24,7 @@ from runbooks.confirmations.queries.calls import (
     waiting_of,
 )
 from runbooks.incidents.models import Incident
-from tests.confirmations.holders import make_holder
+from tests.confirmations.holders import answered, make_holder
 from tests.factories import make_incident, make_user
 
 pytestmark = pytest.mark.django_db
@@ -46,17 +46,6 @@ def order(incident: Incident, at: datetime, **more: Any) -> list[int]:
 
 def take(incident: Incident, who: User, at: datetime, within: Within | None = None) -> DeskCall | None:
     return take_next(incident_id=incident.pk, actor=actor_for(who), at=at, within=within or Within())
-
-
-def answer(row: AffectedAccount, said: str, truth: str, at: datetime) -> None:
-    code = Code.objects.create(
-        incident=row.incident, affected_account=row, digest=f"{row.pk:064}", channel="letter", issued_at=at,
-        expires_at=at + timedelta(days=14), used_at=at,
-    )  # fmt: skip
-    Confirmation.objects.create(
-        incident=row.incident, affected_account=row, code=code, receipt=f"R-{row.pk}", answer=said, language="en-gb",
-        answered_at=at, truth=truth, checked_at=at,
-    )  # fmt: skip
 
 
 # Hours
@@ -250,9 +239,9 @@ def test_a_change_before_containment_says_nothing(incident: Incident) -> None:
 def test_who_has_claimed_it_confirmed_it_or_was_reached_since_is_not_asked(incident: Incident, desk: User) -> None:
     at = timezone.now()
     pending, agrees, not_me = changed(incident), changed(incident), changed(incident)
-    answer(pending, "changed", "pending", at - timedelta(minutes=50))
-    answer(agrees, "with_help", "agrees", at - timedelta(minutes=50))
-    answer(not_me, "not_me", "not_asked", at - timedelta(minutes=90))
+    answered(pending, "changed", "pending", at - timedelta(minutes=50))
+    answered(agrees, "with_help", "agrees", at - timedelta(minutes=50))
+    answered(not_me, "not_me", "not_asked", at - timedelta(minutes=90))
     confirmed = changed(incident, holder_confirmed_at=at)
     assert [why(incident, row) for row in (pending, agrees, confirmed)] == [None, None, None]
     assert why(incident, not_me) == Urgency.NOT_ME
@@ -297,6 +286,6 @@ def test_whoever_rings_is_found_by_a_part_of_the_name_in_this_incident_alone(inc
 
 def test_who_says_that_it_was_not_them_is_called_at_any_hour(incident: Incident) -> None:
     row, at = best(incident, time(14), time(16)), clock(incident, 3)
-    answer(row, "not_me", "not_asked", at - timedelta(hours=1))
+    answered(row, "not_me", "not_asked", at - timedelta(hours=1))
     (found,) = queue(incident.pk, at)
     assert (found.urgency, found.is_outside_hours) == (Urgency.NOT_ME, False)

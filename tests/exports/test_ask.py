@@ -19,7 +19,7 @@ from runbooks.exports.models import Export, SigningKey
 from runbooks.exports.operations import asking
 from runbooks.exports.operations.asking import ask_export
 from runbooks.exports.operations.handing import CannotHandOverError
-from runbooks.exports.operations.requesting import Wish
+from runbooks.exports.operations.requesting import CannotExportError, Wish
 from runbooks.exports.operations.verifying import ask_verification
 from runbooks.exports.progress import Progress
 from runbooks.exports.wishes import MOST, Wishes
@@ -144,12 +144,20 @@ def test_without_a_broker_nothing_is_asked_for_and_the_way_on_is_said(
     assert Progress(incident.pk).stand() is None
 
 
-def test_only_the_newest_wishes_are_told_of_each_person_their_own(
+def test_nobody_asks_for_more_than_a_few_at_a_time(
     incident: Incident, auditor: User, responder: User, handed: Handed
 ) -> None:
-    asked = [ask(incident, auditor) for _ in range(MOST + 2)]
-    assert [stand.export_id for stand in Wishes(incident.pk, auditor.pk).stands()] == asked[2:]
+    asked = [ask(incident, auditor) for _ in range(MOST)]
+    assert [stand.export_id for stand in Wishes(incident.pk, auditor.pk).stands()] == asked
     assert Wishes(incident.pk, responder.pk).stands() == []
+    with pytest.raises(CannotExportError, match="not made yet"):
+        ask(incident, auditor)
+    ask(incident, responder)
+    tasks.ask(**handed[0][1])
+    assert ask(incident, auditor)
+    Export.objects.update(status="running")
+    with pytest.raises(CannotExportError, match="not made yet"):
+        ask(incident, auditor)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,10 +1,8 @@
 """The verifier by its parts: JSON, canonical form, Ed25519, signers, and the lines of the chain."""
 
-import ast
 import base64
 import hashlib
 import json
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runbooks.exports import signing
-from tests.exports.bundles import KEY, OTHER, PROGRAM, VERIFIER, Parts, verified
+from tests.exports.bundles import KEY, OTHER, VERIFIER, Parts, verified
 
 # The bundle comes from a database, which is made only where a test says so.
 pytestmark = pytest.mark.django_db
@@ -25,19 +23,6 @@ values = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=20,
 )
-
-
-# One file, the standard library, Python 3.9
-
-
-def test_it_is_python_3_9_and_imports_nothing_that_is_not_in_it() -> None:
-    tree = ast.parse(PROGRAM.read_text(encoding="utf-8"), feature_version=(3, 9))
-    names = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
-    names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert names <= set(sys.stdlib_module_names)
-    # Of these no part is newer than 3.9, or only names in annotations, which nobody evaluates.
-    assert "from __future__ import annotations" in PROGRAM.read_text(encoding="utf-8")
-    assert not [node for node in ast.walk(tree) if node.__class__.__name__ in {"Match", "TryStar", "TypeAlias"}]
 
 
 # JSON

@@ -12,25 +12,13 @@ from runbooks.access.models import User
 from runbooks.access.permissions import actor_for
 from runbooks.affected_accounts.models import AffectedAccount, ContactAttempt, State
 from runbooks.affected_accounts.operations import Attempt, log_contact
-from runbooks.confirmations.models import Code, Confirmation, DirectoryWatch, TextOrder
+from runbooks.confirmations.models import DirectoryWatch, TextOrder
 from runbooks.confirmations.operations import Order, issue_codes
 from runbooks.confirmations.queries.needs import HolderNeeds, holder_needs
 from runbooks.incidents.models import Incident
-from tests.confirmations.holders import make_holder
+from tests.confirmations.holders import answered, make_holder
 
 pytestmark = pytest.mark.django_db
-
-
-def answered(row: AffectedAccount, said: str, truth: str) -> None:
-    at = timezone.now() - timedelta(hours=1)
-    code = Code.objects.create(
-        incident=row.incident, affected_account=row, digest=f"{Code.objects.count():064}", channel="letter",
-        issued_at=at, expires_at=at + timedelta(days=14), used_at=at,
-    )  # fmt: skip
-    Confirmation.objects.create(
-        incident=row.incident, affected_account=row, code=code, receipt=f"R-{code.pk}", answer=said, language="en-gb",
-        answered_at=at, truth=truth, checked_at=at,
-    )  # fmt: skip
 
 
 def changed_in_silence(row: AffectedAccount) -> None:

@@ -21,7 +21,7 @@ from runbooks.actions.views.ledger_table import Table, ledger_body
 from runbooks.actions.views.run_forms import PauseForm, ReviewForm, RollbackForm, SettleForm
 from runbooks.actions.views.seen import Seen
 from runbooks.actions.views.wording import STATUS_MARKS, bar_of, counts_in_words, pace, read_back_words
-from runbooks.presentation import clock, full_clock, number, span
+from runbooks.presentation import clock, full_clock, in_groups, number, span
 
 Status = Action.Status
 FORMS = (PauseForm, RollbackForm, SettleForm, ReviewForm)
@@ -119,7 +119,7 @@ def _record(seen: Seen, counted: Progress, decisions: list[ActionDecision]) -> d
         "read_back": read_back_words(action, counted, seen.incident.zone, seen.at),
         "asked": _asked(seen),
         "decided": [_decided(one, seen) for one in decisions],
-        "digest": " ".join(action.digest[start : start + 8] for start in range(0, len(action.digest), 8)),
+        "digest": " ".join(in_groups(action.digest)),
         "exclusions": exclusions,
         "excluded": sum(count for _, count, *_ in exclusions),
         "ways_back": Action.objects.filter(undoes=action).order_by("number").only("number", "status"),

@@ -7,7 +7,7 @@ from runbooks.attachments.kinds import label_of, promised
 from runbooks.attachments.models import Attachment
 from runbooks.attachments.names import size_in_words
 from runbooks.incidents.models import Incident
-from runbooks.presentation import clock, full_clock, number
+from runbooks.presentation import clock, full_clock, in_groups, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def line_of(attachment: Attachment, incident: Incident, at: datetime, downloads:
         promised=promised(attachment.name, stored.media_type),
         size=size_in_words(stored.size),
         size_exact=f"{number(stored.size)} bytes",
-        hash=[stored.sha256[start : start + 8] for start in range(0, 64, 8)],
+        hash=in_groups(stored.sha256),
         added_by=attachment.added_by,
         added=clock(attachment.added_at, incident.zone, at),
         added_full=full_clock(attachment.added_at, incident.zone),

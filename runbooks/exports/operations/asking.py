@@ -16,7 +16,8 @@ from runbooks.exports.operations.handing import CannotHandOverError, hand
 from runbooks.exports.operations.making import make_export
 from runbooks.exports.operations.requesting import CannotExportError, Wish, checked, request_export
 from runbooks.exports.queries.asked import asked, narrowing
-from runbooks.exports.wishes import Stand, Wishes
+from runbooks.exports.queries.list import OPEN
+from runbooks.exports.wishes import MOST, Stand, Wishes
 from runbooks.incidents.models import Incident
 
 GONE: Final = "Who asked for it cannot sign in any more."
@@ -31,6 +32,7 @@ def ask_export(*, incident_id: UUID, wish: Wish, actor: Actor, at: datetime) -> 
     if actor.user_id is None:
         raise CannotExportError("Somebody who is signed in asks here. A command makes the export itself.")
     checked(wish)
+    _refuse_too_many(incident_id, actor.user_id)
     asked(Incident.objects.get(pk=incident_id), narrowing(wish.query), at)
     export_id = uuid4()
     given = {**asdict(wish), "query": narrowing(wish.query)}
@@ -44,6 +46,16 @@ def ask_export(*, incident_id: UUID, wish: Wish, actor: Actor, at: datetime) -> 
         wishes.forget(export_id)
         raise
     return export_id
+
+
+def _refuse_too_many(incident_id: UUID, user_id: int) -> None:
+    """Nobody keeps the workers busy for everybody else."""
+    wished = {stand.export_id for stand in Wishes(incident_id, user_id).stands() if not stand.refused}
+    of_incident = Export.objects.filter(incident=incident_id)
+    taken = set(of_incident.filter(pk__in=wished).values_list("pk", flat=True))
+    waiting = len(wished - taken) + of_incident.filter(requester=user_id, status__in=OPEN).count()
+    if waiting >= MOST:
+        raise CannotExportError(f"{waiting} exports that you asked for are not made yet. Wait for one of them first.")
 
 
 def take_wish(

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from runbooks.access.permissions import Actor, can
 from runbooks.exports.models import Checkpoint, SigningKey, Verification, Witness, WitnessCopy
 from runbooks.incidents.models import Incident
-from runbooks.presentation import clock, number
+from runbooks.presentation import clock, in_groups, number
 from runbooks.timeline.models import TimelineEvent
 
 PAGE: Final = 25
@@ -60,11 +60,7 @@ def badge(incident: Incident, now: datetime) -> Badge:
 
 def head_words(incident: Incident) -> str:
     """The first 16 digits of the newest entry's hash, to be read aloud and typed: a5c5 7efe c7ed a3ac."""
-    return grouped(incident.head_hash[:16])
-
-
-def grouped(digits: str) -> str:
-    return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
+    return " ".join(in_groups(incident.head_hash[:16], 4))
 
 
 def head_statement(incident: Incident) -> str:

@@ -23,7 +23,7 @@ from runbooks.exports.queries.list import exports_of
 from runbooks.exports.views.seal import key_box
 from runbooks.incidents.models import Incident
 from runbooks.incidents.queries import incident_for
-from runbooks.presentation import clock, full_clock, number, plural
+from runbooks.presentation import clock, full_clock, in_groups, number, plural
 from runbooks.timeline.operations import now
 
 NEWEST: Final = 5
@@ -78,7 +78,7 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
         "badge": seal.badge(incident, at),
         "counted": counted(incident),
         "head_first": digest[:8],
-        "head_rest": " ".join(digest[start : start + 8] for start in range(8, 64, 8)),
+        "head_rest": " ".join(in_groups(digest[8:])),
         "exports": [_taken(one, incident, at) for one in found.exports] if found else [],
         "exports_total": found.total if found else 0,
         "bundle": _newest_bundle(found.exports if found else []),
@@ -121,7 +121,7 @@ def _taken(export: Export, incident: Incident, at: datetime) -> Taken:
         label=one.label if one else export.format,
         about=about if is_ready else export.reason or f"To #{number(export.head_sequence)}",
         first=export.sha256[:8],
-        rest=" ".join(export.sha256[start : start + 8] for start in range(8, 64, 8)) if export.sha256 else "",
+        rest=" ".join(in_groups(export.sha256[8:])),
         tone=tone,
         icon=icon,
         seal=said,

@@ -24,7 +24,7 @@ from runbooks.exports.queries.list import OPEN, exports_of
 from runbooks.exports.views.wishes import notices
 from runbooks.incidents.models import Incident
 from runbooks.incidents.queries import incident_for
-from runbooks.presentation import clock, full_clock, number, plural
+from runbooks.presentation import clock, full_clock, in_groups, number, plural
 from runbooks.timeline.operations import now
 
 Status = Export.Status
@@ -131,7 +131,7 @@ def _line(export: Export, incident: Incident, actor: Actor, at: datetime) -> Lin
         what=one.label if one else export.format,
         range=f"#1 to #{number(export.head_sequence)}, {plural(export.entries, 'entry', 'entries')}",
         filter=f"{export.options.get('said', '')} ({number(export.left_out)} left out)" if export.filter else "",
-        hash=[export.sha256[start : start + 8] for start in range(0, len(export.sha256), 8)],
+        hash=in_groups(export.sha256),
         size=size_in_words(export.size) if export.size is not None else "",
         key=export.key.fingerprint if export.key else "",
         by=export.requested_by,

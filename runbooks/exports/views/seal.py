@@ -20,7 +20,7 @@ from runbooks.exports.progress import Progress
 from runbooks.exports.queries import seal
 from runbooks.incidents.models import Incident
 from runbooks.incidents.queries import incident_for
-from runbooks.presentation import clock, full_clock, number, plural, span
+from runbooks.presentation import clock, full_clock, in_groups, number, plural, span
 from runbooks.timeline.operations import now
 
 STRIP: Final = 4
@@ -82,7 +82,7 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
         "next": found[seal.PAGE - 1].sequence if len(found) > seal.PAGE else "",
         "is_paged": place is not None,
         "head_first": incident.head_hash[:8],
-        "head_rest": " ".join(incident.head_hash[start : start + 8] for start in range(8, 64, 8)),
+        "head_rest": " ".join(in_groups(incident.head_hash[8:])),
         "head_words": seal.head_words(incident),
         "head_code": seal.head_code(incident),
         "signers": f"{settings.PORTAL_URL.rstrip('/')}{reverse('signers')}",
@@ -152,7 +152,7 @@ def _signed(one: Checkpoint, older: Checkpoint | None, incident: Incident, at: d
         sequence=one.sequence,
         range=said,
         hash=one.hash[:8],
-        rest=seal.grouped(one.hash[8:16]),
+        rest=" ".join(in_groups(one.hash[8:16], 4)),
         when=clock(one.signed_at, incident.zone, at),
         full=full_clock(one.signed_at, incident.zone),
         reason=one.get_reason_display(),

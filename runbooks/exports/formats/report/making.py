@@ -20,7 +20,7 @@ from runbooks.exports.formats.report.naming import Naming, Numbers, Plain
 from runbooks.exports.models import Checkpoint
 from runbooks.exports.queries.past import Past, past_of
 from runbooks.incidents.models import Incident
-from runbooks.presentation import full_clock, number, plural, span, zone_name
+from runbooks.presentation import full_clock, in_groups, number, plural, span, zone_name
 from runbooks.room.queries.tally import begin
 from runbooks.timeline.lines import RECORDED_LATE, TAKEN_OUT
 from runbooks.typesetting import set_pdf, written_out
@@ -151,8 +151,8 @@ def _cover(source: Source, incident: Incident, writer: tables.Writer) -> dict[st
     ]
     return {
         "rows": [row for row in rows if row[1]],
-        "head_words": " ".join(digest[start : start + 4] for start in range(0, 16, 4)),
-        "head": " ".join(digest[start : start + 8] for start in range(0, 64, 8)),
+        "head_words": " ".join(in_groups(digest[:16], 4)),
+        "head": " ".join(in_groups(digest)),
         "head_entry": f"#{number(about.head_sequence)}",
         "qr": figures.qr(f"{incident.reference} #{about.head_sequence} {digest}"),
         "qr_alt": f"QR code of the chain head: {incident.reference}, entry {about.head_sequence}, {digest}",
