@@ -67,6 +67,8 @@ ANYWHERE: dict[str, frozenset[Role]] = {
     "reset_channel": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
     "view_escalation": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
     "manage_escalation": frozenset({Role.ADMINISTRATOR}),
+    "view_notice_texts": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
+    "edit_notices": frozenset({Role.ADMINISTRATOR}),
     "view_connections": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR, Role.RESPONDER}),
 }
 
