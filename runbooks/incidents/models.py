@@ -79,6 +79,8 @@ class Incident(models.Model):
     )
     head_sequence = models.BigIntegerField(default=0, help_text="Sequence of the newest timeline entry.")
     head_hash = models.CharField(max_length=64, default="0" * 64)
+    # No column: what `incident_for` counted of the notices that reached nobody, so that no page asks for it once more.
+    undelivered_notices: int | None = None
     # What the last walk over the chain found, here so that every page of the room can say it without a query.
     chain_checked_at = models.DateTimeField(null=True, blank=True)
     chain_checked_sequence = models.BigIntegerField(default=0, help_text="Sound up to this entry.")

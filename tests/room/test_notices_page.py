@@ -390,3 +390,26 @@ def test_other_roles_may_neither_send_again_nor_settle(
     client = client_of(request.getfixturevalue(persona))
     assert client.post(address(told, "send-again/")).status_code == 403
     assert client.post(address(told, "settle/"), {"recipient": "1", "how": "a"}).status_code == 403
+
+
+def test_every_page_of_the_room_says_that_something_is_undelivered(
+    client_of: SignIn, coordinator: User, desk: User, responder: User, told: Incident
+) -> None:
+    fail(responder)
+    for user in (coordinator, desk):
+        for tab in ("", "steps/", "timeline/", "people/", "notices/"):
+            content = client_of(user).get(f"/incidents/{told.reference}/{tab}").content.decode()
+            assert "1 notice not delivered" in content, tab
+    change(responder, acknowledged_at=timezone.now())
+    assert "not delivered" not in client_of(coordinator).get(f"/incidents/{told.reference}/steps/").content.decode()
+
+
+def test_the_mark_on_every_page_costs_no_query(client_of: SignIn, coordinator: User, told: Incident) -> None:
+    client, page = client_of(coordinator), f"/incidents/{told.reference}/steps/"
+    client.get(page)
+    with CaptureQueriesContext(connection) as none:
+        client.get(page)
+    Notification.objects.update(status=Status.HELD)
+    with CaptureQueriesContext(connection) as some:
+        client.get(page)
+    assert len(some) == len(none)

@@ -15,12 +15,12 @@ from runbooks.timeline.models import TimelineEvent
 # Queries of the first visit after a change, when what is kept is counted anew, and of every further one until the next
 # change. The header is counted with the first page.
 QUERIES = {
-    "overview": (23, 6),
+    "overview": (24, 7),
     "steps": (6, 4),
     "accounts": (9, 4),
     "actions": (4, 4),
     "timeline": (11, 5),
-    "people": (7, 7),
+    "people": (8, 8),
     "notices": (9, 9),
 }
 NAMES = {"overview": "incident", "people": "incident_people"}

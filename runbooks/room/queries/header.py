@@ -17,6 +17,7 @@ from runbooks.affected_accounts.queries import GroupCounts, group_counts
 from runbooks.containment.models import Step
 from runbooks.incidents.models import Incident
 from runbooks.incidents.snapshot import at_head
+from runbooks.notifications.queries import undelivered_count
 from runbooks.presentation import clock, number, plural
 
 
@@ -51,7 +52,8 @@ class JobLine:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """`clock_big` and `clock_small` with their units: 26 h 35 min. `jobs` are the actions that are carried out now."""
+    """`clock_big` and `clock_small` with their units: 26 h 35 min. `jobs` are the actions that are carried out now,
+    `undelivered` how many notices reached nobody."""
 
     clock_label: str
     clock_big: str
@@ -61,6 +63,7 @@ class Header:
     banner: Banner
     tabs: list[Tab]
     jobs: list[JobLine]
+    undelivered: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,14 @@ def header(incident: Incident, now: datetime) -> Header:
         banner=_banner(incident, counted, now),
         tabs=_tabs(incident, counted),
         jobs=[_job(incident, job) for job in counted.actions.jobs],
+        undelivered=undelivered(incident),
     )
+
+
+def undelivered(incident: Incident) -> int:
+    """Asked only where the incident was not read as pages read it."""
+    counted = incident.undelivered_notices
+    return undelivered_count(incident.pk) if counted is None else counted
 
 
 def _tabs(incident: Incident, counted: Counted) -> list[Tab]:

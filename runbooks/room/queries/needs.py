@@ -10,10 +10,11 @@ from runbooks.access.permissions import Actor, can
 from runbooks.affected_accounts.models import State
 from runbooks.containment.queries import Deadline, DeadlineStep, DueStep, deadlines, due_steps
 from runbooks.incidents.models import Incident, IncidentRole
-from runbooks.notifications.queries import undelivered_count
 from runbooks.presentation import clock, plural, span, time_left
 from runbooks.room.queries.action_needs import action_needs
+from runbooks.room.queries.call_needs import call_lines
 from runbooks.room.queries.holder_needs import holder_lines
+from runbooks.room.queries.header import undelivered
 from runbooks.room.queries.need import Need
 from runbooks.room.queries.reach_needs import reach_lines
 from runbooks.room.queries.tally import Tally
@@ -39,6 +40,8 @@ def needs(incident: Incident, counted: Tally, actor: Actor, now: datetime) -> Ne
     reached."""
     due = due_steps(incident, actor, now)
     groups = []
+    if calls := call_lines(incident, actor, now):
+        groups.append(NeedGroup("Calls", len(calls), calls))
     if acts := action_needs(incident, counted.actions, actor, now):
         groups.append(NeedGroup("Actions", len(acts), acts[:ACTIONS_AT_MOST]))
     if holders := holder_lines(incident, counted.holders, actor):
@@ -65,7 +68,7 @@ def _to_settle(incident: Incident, counted: Tally, actor: Actor) -> list[Need]:
         address = reverse("accounts_unresolved", args=[reference])
         title = f"{plural(lines, 'line')} of the lists {'names' if lines == 1 else 'name'} nobody for sure"
         found.append(Need("warn", "wait", title, address, "Pick the account, or say that it is nobody.", "Settle"))
-    if can(actor, "manage_people") and (notices := undelivered_count(incident.pk)):
+    if can(actor, "manage_people") and (notices := undelivered(incident)):
         address = f"{reverse('notices', args=[reference])}?show=undelivered"
         found.append(
             Need(

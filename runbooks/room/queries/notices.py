@@ -22,6 +22,8 @@ MENDS: Final[Mapping[str, str]] = {
     Reason.UNTRUSTED: "The attacker may be reading there. Telephone them, and have them add a contact point outside.",
     Reason.ADDRESS_REFUSED: "Ask them for another address. Once it is entered, send it again.",
     Reason.ADDRESS_GONE: "Ask them for another address. Once it is entered, send it again.",
+    Reason.CAME_BACK: "Ask them for another address. Once it is entered, send it again.",
+    Reason.NOT_ANSWERED: "Telephone them again, or send it again.",
     Reason.NOT_CONFIGURED: "They choose another channel, or an administrator sets this one up. Then send it again.",
     Reason.SIGN_IN_REFUSED: "An administrator mends the portal’s sign-in at the provider. Then send it again.",
     Reason.MESSAGE_REFUSED: "The other side does not take the text. Tell them another way.",

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from runbooks.notifications.channels import CHANNELS, channel
 from runbooks.notifications.models import Notification
+from runbooks.notifications.operations.outcomes import CAME_BACK
 from runbooks.notifications.queries import Attempt, NoticeRow, attempts_at, companions
 from runbooks.notifications.standing import Standing, standing_of
 from runbooks.presentation import clock, full_clock, plural, time_left
@@ -91,7 +92,7 @@ def _line(row: NoticeRow, tried: Mapping[UUID, list[Attempt]], carried: Mapping[
         state=_state(row, standing, reader),
         by=_by(row, standing, attempts, knows=knows),
         said=[one for one in (*_said(row, standing, attempts, reader), _together(others)) if one],
-        attempts=plural(len(attempts), "attempt") if attempts else "",
+        attempts=plural(len(attempts), "attempt") if _is_worth_unfolding(attempts) else "",
         tried=[_tried(one, reader, knows=knows) for one in attempts],
     )
 
@@ -108,7 +109,7 @@ def _state(row: NoticeRow, standing: Standing, reader: Reader) -> str:
 
 def _by(row: NoticeRow, standing: Standing, attempts: Sequence[Attempt], *, knows: bool) -> str:
     """The channel that told them, or the one that is tried; the address for those who may know it."""
-    arrived = next((one for one in attempts if one.is_delivered), None)
+    arrived = next((one for one in attempts if one.is_delivered and one.outcome not in CAME_BACK), None)
     last = arrived or (attempts[-1] if attempts else None)
     if standing == Standing.ANSWERED and arrived is None:
         return "Seen in the portal"
@@ -138,6 +139,11 @@ def _said(row: NoticeRow, standing: Standing, attempts: Sequence[Attempt], reade
         yield _outcome(told, reader)
 
 
+def _is_worth_unfolding(attempts: Sequence[Attempt]) -> bool:
+    """Of one that simply arrived the line says all there is."""
+    return len(attempts) > 1 or any(not one.is_delivered or one.outcome for one in attempts)
+
+
 def _when(row: NoticeRow, reader: Reader) -> str:
     return time_left(row.next_attempt_at, reader.at) if row.next_attempt_at > reader.at else "now"
 
@@ -152,14 +158,15 @@ def _tried(one: Attempt, reader: Reader, *, knows: bool) -> Tried:
         when=full_clock(one.at, reader.zone),
         by=f"{label} to {one.address}" if knows and one.address else label,
         outcome="Taken" if one.is_delivered else one.reason,
-        tone="good" if one.is_delivered else "bad",
+        tone="good" if one.is_delivered and one.outcome not in CAME_BACK else "bad",
         later=_outcome(one, reader) if one.outcome else "",
     )
 
 
 def _outcome(one: Attempt, reader: Reader) -> str:
     when = f" {clock(one.outcome_at, reader.zone, reader.at)}" if one.outcome_at else ""
-    return f"The provider said{when}: {one.outcome.replace('_', ' ')}"
+    why = f". {one.reason}" if one.is_delivered and one.reason else ""
+    return f"The provider said{when}: {one.outcome}{why}"
 
 
 def _place(row: NoticeRow) -> str:
