@@ -25,7 +25,7 @@ from tests.subscriptions.receiving import Receiver, carried, subscribed
 
 pytestmark = pytest.mark.django_db
 ClientOf = Callable[[User], Client]
-GIVEN = {"name": "Tickets", "url": "https://tickets.example/hook", "incident": "", "which": "all"}
+GIVEN = {"name": "Tickets", "url": "https://tickets.example/hook", "incident": "all", "which": "all"}
 
 
 def page(subscription: Subscription) -> str:

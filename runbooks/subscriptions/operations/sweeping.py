@@ -14,7 +14,6 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from runbooks.background import wake
-from runbooks.incidents.models import Incident
 from runbooks.subscriptions import queries
 from runbooks.subscriptions.kinds import matches
 from runbooks.subscriptions.models import Subscription, SubscriptionDelivery, SubscriptionPlace
@@ -63,27 +62,25 @@ def write_deliveries(subscription_id: UUID, incident_id: UUID, *, at: datetime) 
     if not entries or not Subscription.objects.filter(queries.ACTIVE, pk=subscription_id).exists():
         return None
     asked = [entry for entry in entries if matches(place.subscription.kinds, entry.kind)]
-    SubscriptionDelivery.objects.bulk_create(
-        [_delivery(place.subscription, place.incident, entry, at) for entry in asked], ignore_conflicts=True
-    )
+    rows = [_delivery(place, entry, at=at, number=number) for number, entry in enumerate(asked)]
+    SubscriptionDelivery.objects.bulk_create(rows, ignore_conflicts=True)
     place.sequence = entries[-1].sequence
     place.save(update_fields=["sequence"])
     return len(asked)
 
 
-def _delivery(
-    subscription: Subscription, incident: Incident, entry: TimelineEvent, at: datetime
-) -> SubscriptionDelivery:
+def _delivery(place: SubscriptionPlace, entry: TimelineEvent, *, at: datetime, number: int) -> SubscriptionDelivery:
+    """Those of one run are a microsecond apart, so that the log, which goes by time, has them in their order."""
     delivery_id = uuid.uuid4()
     return SubscriptionDelivery(
         id=delivery_id,
-        subscription=subscription,
-        incident=incident,
+        subscription=place.subscription,
+        incident=place.incident,
         sequence=entry.sequence,
         kind=entry.kind,
-        body=body_of_entry(delivery_id, incident, entry),
+        body=body_of_entry(delivery_id, place.incident, entry),
         next_attempt_at=at,
-        created_at=at,
+        created_at=at + timedelta(microseconds=number),
     )
 
 

@@ -13,7 +13,7 @@ from runbooks.access.permissions import Actor, can, require
 from runbooks.incidents.forms import TextInput
 from runbooks.incidents.queries import incidents_of
 from runbooks.subscriptions import kinds
-from runbooks.subscriptions.addresses import URL_MAX
+from runbooks.subscriptions.addresses import URL_MAX, BadReceiverError, checked_url
 from runbooks.subscriptions.operations.managing import NAME_MAX, CannotSubscribeError, subscribe
 from runbooks.timeline.operations import now
 
@@ -35,7 +35,7 @@ class SubscribeForm(forms.Form):
         help_text="It must begin with https:// and be the final one: no redirect is followed.",
         widget=TextInput(autocomplete="off", spellcheck="false", inputmode="url"),
     )
-    incident = forms.ChoiceField(label="Of", required=False, widget=forms.Select(attrs={"class": "select"}))
+    incident = forms.ChoiceField(label="Of which incident", widget=forms.Select(attrs={"class": "select"}))
     which = forms.ChoiceField(
         label="Which entries",
         choices=[(ALL, "All entries"), (SOME, "Only those chosen below")],
@@ -56,6 +56,12 @@ class SubscribeForm(forms.Form):
         _choose(self, "incident", incident_choices(actor))
         _choose(self, "groups", [(word, label) for word, label, _ in self.groups_of_kinds])
 
+    def clean_url(self) -> str:
+        try:
+            return checked_url(self.cleaned_data["url"])
+        except BadReceiverError as error:
+            raise forms.ValidationError(str(error)) from None
+
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or {}
         words = given.get("single", "").replace(",", " ").split()
@@ -71,7 +77,7 @@ class SubscribeForm(forms.Form):
 
 def incident_choices(actor: Actor) -> list[tuple[str, str]]:
     """All incidents, and by its reference each one that the actor coordinates."""
-    choices = [("", "All incidents, those to come as well")] if can(actor, "manage_subscriptions") else []
+    choices = [(ALL, "All incidents, those to come as well")] if can(actor, "manage_subscriptions") else []
     if can(actor, "manage_incident_subscriptions"):
         rows = incidents_of(actor).order_by("-declared_at", "-pk").values_list("reference", "title")
         choices += [(reference, f"{reference}: {title}") for reference, title in rows]
@@ -89,12 +95,12 @@ def page(request: PortalRequest) -> HttpResponse:
     actor = actor_of(request)
     require(actor, "manage_subscriptions")
     if request.method != "POST":
-        return _show(request, SubscribeForm(actor, initial={"incident": request.GET.get("incident", "")}))
+        return _show(request, SubscribeForm(actor, initial={"incident": request.GET.get("incident", ALL)}))
     form = SubscribeForm(actor, request.POST)
     if form.is_valid():
         given = form.cleaned_data
         incident_id = None
-        if given["incident"]:
+        if given["incident"] != ALL:
             incident_id = incidents_of(actor).values_list("pk", flat=True).get(reference=given["incident"])
         try:
             made = subscribe(

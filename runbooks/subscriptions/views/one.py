@@ -108,7 +108,7 @@ def _line(
         id=delivery.pk,
         icon=icon,
         tone=tone,
-        status=WORDS[status],
+        status="Not taken" if is_test and status == Status.FAILED else WORDS[status],
         what="Test" if is_test else _what(delivery) if is_ours else ELSEWHERE,
         address=_address(delivery) if is_ours else "",
         kind=delivery.kind if is_test or is_ours else "",
@@ -137,7 +137,7 @@ def _later(subscription: Subscription, delivery: SubscriptionDelivery, at: datet
         return "Goes on when resumed"
     if delivery.leased_until is not None and delivery.leased_until > at:
         return "Under way"
-    return f"Next call {time_left(delivery.next_attempt_at, at)}" if delivery.next_attempt_at > at else "Due now"
+    return f"Next call {time_left(delivery.next_attempt_at, at)}" if delivery.next_attempt_at > at else "In line"
 
 
 def _call(attempt: SubscriptionAttempt) -> Call:
