@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from runbooks.notifications import call_backs
+from runbooks.notifications import call_backs, tasks
 from runbooks.notifications.models import Notification, NotificationAttempt
 from runbooks.notifications.operations import outcomes
 from runbooks.notifications.views import call_backs as views
@@ -294,3 +294,21 @@ def test_every_provider_whose_mail_can_be_sent_can_tell_what_became_of_it() -> N
 def test_every_word_of_the_outcomes_fits_into_its_column() -> None:
     length = NotificationAttempt._meta.get_field("outcome").max_length or 0
     assert all(len(outcome) <= length for outcome in outcomes.Outcome)
+
+
+@pytest.mark.parametrize(("known_at", "looks"), [(1, 1), (3, 3), (99, tasks.LOOKS + 1)])
+def test_a_worker_looks_again_for_a_while_and_then_no_more(
+    known_at: int, looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def noted(**what: Any) -> bool:
+        asked.append(what)
+        return len(asked) >= known_at
+
+    monkeypatch.setattr(tasks, "note_outcome", noted)
+    what = {"channel": "text", "provider_id": "SM1", "outcome": "delivered", "sentence": "", "notification_id": ""}
+    tasks.note_outcome_later.apply(kwargs=what)
+    assert len(asked) == looks
+    assert asked[0]["outcome"] is outcomes.Outcome.DELIVERED
+    assert asked[0]["notification_id"] is None
