@@ -1,94 +1,88 @@
-"""Texts as an administrator changed them: a few words of Django's template language, and only what the event says.
+"""Texts as an administrator changed them, in the frame of the shipped ones: what is checked is the frame's to say."""
 
-Whoever edits a text decides what everybody reads under the portal's name, and nothing else: no tag but `if` is known,
-no filter that could read more than its value, and no variable beside the event's own.
-"""
-
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-from django.template import Context, Engine, TemplateSyntaxError
-from django.template.base import FilterExpression, Node, Template, TextNode, VariableNode
+from django.template import Context, TemplateSyntaxError
 from django.template.base import VariableDoesNotExist as NoVariableError
-from django.template.defaulttags import IfNode, TemplateLiteral
 from django.template.loader import render_to_string
 
+from runbooks.notifications.events import events
 from runbooks.notifications.models import NoticeText
+from runbooks.notifications.queries import BEYOND_THE_ROOM
+from runbooks.notifications.shipped_texts import Wording, path_of
+from runbooks.notifications.taming import unlinked
+from runbooks.notifications.text_rules import BadTextError, compiled
 
-FILTERS: Final = frozenset({"lower", "upper", "pluralize", "default"})
-FRAMES: Final = {"en-gb": "notifications/_edited.txt", "cy": "notifications/cy/_edited.txt"}
+FRAME: Final = "notifications/_edited.txt"
+FILLED_MAX: Final = 10_000
+# Names of the frame that a text does not say itself: where the portal is, is said below each in one and the same way.
+FRAME_ONLY: Final = frozenset({"portal"})
+# All that a text could stumble over. What the database refuses is none of them: the change it is about fails then.
+FAULTS: Final = (
+    TemplateSyntaxError,
+    NoVariableError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
-class BadTextError(ValueError):
-    """The text cannot be used; the message says what in it and how to mend that."""
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An edited text that could not be used when it was needed, and why, in a sentence."""
+
+    event: str
+    language: str
+    version: int
+    why: str
 
 
-def rendered(event: str, language: str, values: Mapping[str, Any]) -> str | None:
-    """The event's text as it was last edited, in the frame of every notice; None while it is as shipped."""
+def rendered(event: str, language: str, values: Mapping[str, Any]) -> str | Fault | None:
+    """The event's text as it was last edited, in its frame; None while it is as shipped, a Fault where it fails."""
+    if not events()[event].is_editable:
+        return None
     edited = newest(event, language)
     if edited is None or not edited.body:
         return None
-    return framed(edited.subject, edited.body, language, values)
+    try:
+        return framed(event, language, Wording(edited.subject, edited.body), values)
+    except FAULTS as error:
+        return Fault(event, language, edited.version, str(error) or type(error).__name__)
 
 
 def newest(event: str, language: str) -> NoticeText | None:
     return NoticeText.objects.filter(event=event, language=language).order_by("-version").first()
 
 
-def framed(subject: str, body: str, language: str, values: Mapping[str, Any]) -> str:
-    """Raises BadTextError where the text names what it may not."""
-    said = {"edited_subject": filled(subject, values), "edited_body": filled(body, values)}
-    return render_to_string(FRAMES[language], dict(values) | said)
+def framed(event: str, language: str, wording: Wording, values: Mapping[str, Any]) -> str:
+    """The whole notice. Raises BadTextError where the text names what it may not, or says nothing or too much."""
+    subject, body = _filled(event, "subject", wording.subject, values), _filled(event, "body", wording.body, values)
+    said = {"shipped": path_of(event, language), "edited_subject": " ".join(subject.split()), "edited_body": body}
+    return render_to_string(FRAME, dict(values) | said)
 
 
-def filled(text: str, values: Mapping[str, Any]) -> str:
+def may_name(event: str, names: Iterable[str]) -> frozenset[str]:
+    """Those of the names that a text of this event may say. What goes beyond an incident does not name its title."""
+    hidden = FRAME_ONLY | ({"incident_title"} if event in BEYOND_THE_ROOM else frozenset())
+    return frozenset(names) - hidden
+
+
+def _filled(event: str, field: str, text: str, values: Mapping[str, Any]) -> str:
+    """Words that only together make a link are taken apart here: what the values say is not known before."""
     try:
-        template = Engine(autoescape=False).from_string(text)
-        check(template, frozenset(values))
-        return template.render(Context(dict(values), autoescape=False))
-    except TemplateSyntaxError as error:
-        raise BadTextError(f"The text cannot be read: {error}.") from None
+        template = compiled(text, may_name(event, values))
+        said = unlinked(template.render(Context(dict(values), autoescape=False))).strip()
+    except BadTextError as error:
+        raise BadTextError(str(error), field) from None
     except NoVariableError as error:
-        raise BadTextError(f"The text names what the event does not say: {error}.") from None
-
-
-def check(template: Template, names: frozenset[str]) -> None:
-    """Raises BadTextError for a tag, a filter or a name beyond the few that are allowed."""
-    for node in template.nodelist.get_nodes_by_type(Node):
-        if isinstance(node, TextNode):
-            continue
-        if not isinstance(node, VariableNode | IfNode):
-            word = getattr(getattr(node, "token", None), "contents", "?")
-            raise BadTextError(f"{{% {word} %}} cannot be used here. Use names and {{% if %}}.")
-        for expression in _expressions(node):
-            _check_expression(expression, names)
-
-
-def _expressions(node: VariableNode | IfNode) -> Iterator[FilterExpression]:
-    if isinstance(node, VariableNode):
-        yield node.filter_expression
-        return
-    for condition, _ in node.conditions_nodelists:
-        yield from _operands(condition)
-
-
-def _operands(condition: Any) -> Iterator[FilterExpression]:
-    """The names in a condition; `and`, `or`, `not` and comparisons hold theirs in `first` and `second`."""
-    if isinstance(condition, TemplateLiteral):
-        expression: Any = condition.value
-        yield expression
-    for part in ("first", "second"):
-        if (inner := getattr(condition, part, None)) is not None:
-            yield from _operands(inner)
-
-
-def _check_expression(expression: FilterExpression, names: frozenset[str]) -> None:
-    variable = expression.var
-    lookups = getattr(variable, "lookups", None)
-    if lookups is not None and (len(lookups) > 1 or lookups[0] not in names):
-        known = ", ".join(sorted(names))
-        raise BadTextError(f"{{{{ {variable.var} }}}} is nothing this event says. It says: {known}.")
-    for filter_function, _ in expression.filters:
-        name = getattr(filter_function, "_filter_name", "")
-        if name not in FILTERS:
-            raise BadTextError(f"The filter {name or 'used'} cannot be used here. Use {', '.join(sorted(FILTERS))}.")
+        raise BadTextError(f"It names what this notice does not know: {error}.", field) from None
+    if not said:
+        raise BadTextError("It says nothing once it is filled. Write something outside of every {% if %}.", field)
+    if len(said) > FILLED_MAX:
+        raise BadTextError(f"Filled, it has {len(said):,} characters. Shorten it to {FILLED_MAX:,}.", field)
+    return said

@@ -25,7 +25,8 @@ class Chain:
 class Event:
     """One kind of notice. `sample` fills its text for a preview; every word the text may use stands in it.
 
-    `one_chain`: while one of its chains runs in an incident, no second one is begun there.
+    `one_chain`: while one of its chains runs in an incident, no second one is begun there. What is not `is_editable`
+    warns of what administrators themselves might do, and is said as shipped.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Event:
     sample: Mapping[str, Any] = field(default_factory=dict)
     chain: Chain | None = None
     one_chain: bool = False
+    is_editable: bool = True
 
 
 @cache
@@ -59,4 +61,5 @@ def _event(name: str, told: Mapping[str, Any]) -> Event:
         sample=told.get("sample", {}),
         chain=Chain(**chain) if chain else None,
         one_chain=told.get("one_chain", False),
+        is_editable=told.get("editable", True),
     )

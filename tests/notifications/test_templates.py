@@ -18,7 +18,7 @@ SOURCE = Path(runbooks.__file__).parent
 TEMPLATES = Path(settings.BASE_DIR) / "templates" / "notifications"
 EVENTS = sorted(path.stem for path in TEMPLATES.glob("[!_]*.txt"))
 # About the portal and the person alone: of no incident, and checked on the person's own page.
-OF_THE_PORTAL = frozenset(event for event in EVENTS if event.startswith(("contact.", "watchdog.")))
+OF_THE_PORTAL = frozenset(event for event in EVENTS if event.startswith(("contact.", "notice.", "watchdog.")))
 FRAME = {
     "reference": "IR-2026-0001",
     "incident_title": "Password guessing",

@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from runbooks.access.models import User
-from runbooks.access.permissions import TALKING
+from runbooks.access.permissions import ANYWHERE, TALKING
 from runbooks.background import wake
 from runbooks.contacts.queries import Place, Routes, routes_of
+from runbooks.notifications.edited_texts import Fault
 from runbooks.notifications.events import Event, events
 from runbooks.notifications.models import Escalation, Notification
 from runbooks.notifications.operations.chains import start_chain
@@ -23,6 +24,7 @@ from runbooks.notifications.wording import Announcing, Text, written
 CRITICAL: Final = 1
 WORKERS_WOKEN: Final = 4
 A_WORKER_EACH: Final = 100
+TEXT_FAILED: Final = "notice.text_failed"
 Status = Notification.Status
 
 
@@ -97,11 +99,44 @@ def _write(
         routes = {
             user_id: replace(found, default=list(places), important=list(places)) for user_id, found in routes.items()
         }
-    texts = {language: written(name, context, incident, language=language, at=at) for language in sorted(languages)}
+    texts = texts_of(name, context, incident, languages, at=at)
     said = Said(incident, event, about, at, texts, is_fixed=places is not None)
     if incident is not None:
         said = replace(said, escalation=start_chain(incident, event, about, texts, at=at))
     write_notices(said, recipients, routes)
+
+
+def texts_of(
+    event: str, context: Mapping[str, Any], incident: Announcing | None, languages: Iterable[str], *, at: datetime
+) -> dict[str, Text]:
+    """The words in each of these languages. An edited text that had to give way is told to those who can mend it."""
+    texts = {language: written(event, context, incident, language=language, at=at) for language in sorted(languages)}
+    for text in texts.values():
+        if text.fault is not None:
+            _tell_of_fault(text.fault, at)
+    return texts
+
+
+def _tell_of_fault(fault: Fault, at: datetime) -> None:
+    """Once a version of the text. Where another transaction tells just now, it is left to that one: nobody waits."""
+    about = f"text:{fault.event}:{fault.language}:{fault.version}"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [about])
+        (is_mine,) = cursor.fetchone()
+    if is_mine and not Notification.objects.filter(event=TEXT_FAILED, about=about, incident__isnull=True).exists():
+        context = {
+            "what": events()[fault.event].says,
+            "language": fault.language,
+            "version": fault.version,
+            "why": fault.why,
+        }
+        tell(
+            User.objects.filter(is_active=True, role__in=ANYWHERE["edit_notices"]),
+            TEXT_FAILED,
+            context,
+            at=at,
+            about=about,
+        )
 
 
 def write_notices(said: Said, recipients: Iterable[User], routes: Mapping[int, Routes]) -> None:

@@ -19,7 +19,7 @@ from runbooks.notifications.models import ChannelState, Notification, Notificati
 from runbooks.notifications.operations.breaking import resting
 from runbooks.notifications.queries import BEYOND_THE_ROOM, bundled_with, due
 from runbooks.notifications.routing import NO_ADDRESS, Refusal, opened_route, refusal_of, untrusted_in
-from runbooks.notifications.wording import gathered, may_say_all
+from runbooks.notifications.wording import gathered, leaving, may_say_all
 
 # A worker that says nothing for this long is taken for dead; a message ends long before, by its channel's time limits.
 LEASE: Final = timedelta(seconds=90)
@@ -195,13 +195,12 @@ def _note_lost(notice: Notification, at: datetime) -> None:
 
 def _message(notice: Notification, place: Place, point: ContactPoint | None) -> Message:
     by = channel(place.channel)
-    subject, body = notice.subject, notice.body
-    if notice.incident is not None and not may_say_all(notice.incident.tlp):
-        subject, body = notice.brief, notice.brief + "\n"
+    tlp = notice.incident.tlp if notice.incident is not None else None
+    subject, body = leaving(notice.subject, notice.body, notice.brief, tlp=tlp, is_short=by.IS_SHORT)
     return Message(
         address=by.clean(place.address),
         subject=subject,
-        body=subject if by.IS_SHORT else body,
+        body=body,
         key=notice.idempotency_key,
         is_exercise=notice.incident is not None and notice.incident.is_exercise,
         is_important=notice.importance == Notification.Importance.IMPORTANT,
