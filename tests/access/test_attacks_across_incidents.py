@@ -213,6 +213,7 @@ def asked_by(name: str) -> str:
         "step_waive": "waive_step",
         "step_reopen": "reopen_step",
         "step_add": "add_step",
+        "call_take": "answer_call",
         "timeline_add": "add_entry",
         "timeline_correct": "correct_entry",
         "timeline_pin": "pin_entry",
