@@ -16,7 +16,7 @@ from uuid import UUID
 import httpx
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from runbooks import outbound
 from runbooks.access.vault import CannotOpenError, opened
@@ -99,7 +99,7 @@ def claim(subscription_id: UUID, incident_id: UUID | None, *, at: datetime) -> H
     """The next delivery of the line; None where nothing may be called. Tests (`incident_id` None) are in no line."""
     if incident_id is None:
         tests = _waiting(subscription_id).filter(sequence__isnull=True)
-        return _leased(_due(tests, at).select_for_update(skip_locked=True, of=("self",)).first(), at)
+        return _leased(_claimable(_due(tests, at), skip=True).first(), at)
     places = SubscriptionPlace.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
     line = places.filter(subscription_id=subscription_id, incident_id=incident_id)
     place = line.select_related("subscription").first()
@@ -111,17 +111,18 @@ def claim(subscription_id: UUID, incident_id: UUID | None, *, at: datetime) -> H
 @transaction.atomic
 def claim_one(delivery_id: UUID, *, at: datetime) -> Held | None:
     rows = SubscriptionDelivery.objects.filter(pk=delivery_id, status=Status.WAITING)
-    return _leased(_due(rows, at).select_for_update(skip_locked=True, of=("self",)).first(), at)
+    return _leased(_claimable(_due(rows, at), skip=True).first(), at)
 
 
 def _next_in_line(subscription_id: UUID, incident_id: UUID, at: datetime) -> SubscriptionDelivery | None:
+    """The first of the line where it is due; else one that has waited for others long enough."""
     line = _waiting(subscription_id).filter(incident_id=incident_id)
-    if line.filter(leased_until__gt=at).exists():
+    busy = Exists(line.filter(leased_until__gt=at))
+    rows = _claimable(line).annotate(is_busy=busy).order_by("sequence")
+    first = rows.first()
+    if first is None or first.is_busy:
         return None
-    due = _due(line, at).order_by("sequence").select_for_update(of=("self",)).first()
-    if due is None or due.created_at <= at - HOLD:
-        return due
-    return None if line.filter(sequence__lt=due.sequence).exists() else due
+    return first if first.next_attempt_at <= at else _due(rows.filter(created_at__lte=at - HOLD), at).first()
 
 
 def _waiting(subscription_id: UUID) -> QuerySet[SubscriptionDelivery]:
@@ -130,7 +131,14 @@ def _waiting(subscription_id: UUID) -> QuerySet[SubscriptionDelivery]:
 
 def _due(rows: QuerySet[SubscriptionDelivery], at: datetime) -> QuerySet[SubscriptionDelivery]:
     free = Q(leased_until__isnull=True) | Q(leased_until__lte=at)
-    return rows.filter(free, next_attempt_at__lte=at).select_related("subscription", "incident")
+    return rows.filter(free, next_attempt_at__lte=at)
+
+
+def _claimable(rows: QuerySet[SubscriptionDelivery], *, skip: bool = False) -> QuerySet[SubscriptionDelivery]:
+    """Locked, with all that a call needs, and with whether the content of the entry was taken out."""
+    entry = TimelineEvent.objects.filter(incident=OuterRef("incident"), sequence=OuterRef("sequence"))
+    told = rows.select_related("subscription", "incident").annotate(is_redacted=Exists(entry.filter(salt=None)))
+    return told.select_for_update(skip_locked=skip, of=("self",))
 
 
 def _leased(delivery: SubscriptionDelivery | None, at: datetime) -> Held | None:
@@ -150,10 +158,9 @@ def _leased(delivery: SubscriptionDelivery | None, at: datetime) -> Held | None:
 
 def _allowed(delivery: SubscriptionDelivery) -> str:
     """Asked at each call: the label may have been raised since, the entry's content taken out."""
-    if delivery.incident is None or delivery.sequence is None:
+    if delivery.incident is None:
         return delivery.body
-    entry = TimelineEvent.objects.filter(incident=delivery.incident, sequence=delivery.sequence)
-    is_redacted = entry.filter(salt__isnull=True).exists()
+    is_redacted: bool = getattr(delivery, "is_redacted", True)
     return allowed_now(delivery.body, tlp=delivery.incident.tlp, is_redacted=is_redacted)
 
 
@@ -208,6 +215,8 @@ def note(held: Held, answer: Answer, *, at: datetime) -> bool:
     if delivery.sequence is None:
         return False
     _count(subscription, delivery, answer, at)
+    if answer.is_taken:
+        return False
     return Subscription.objects.filter(queries.ACTIVE & queries.BEYOND_HOPE, pk=subscription.pk).exists()
 
 
