@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from runbooks.notifications.views import call_backs, contacts, mail_sink, reachability
+from runbooks.notifications.views import call_backs, contacts, mail_sink, reachability, texts
 
 POINTS = "contact-points/"
 POINT = f"{POINTS}<uuid:point_id>/"
+TEXTS = "notices/texts/"
+TEXT = f"{TEXTS}<str:event>/"
 
 urlpatterns = [
     path("mail-sink/", mail_sink.page, name="mail_sink"),
@@ -22,4 +24,9 @@ urlpatterns = [
     path("hooks/notices/twilio/<str:token>/", call_backs.twilio, name="notice_call_back"),
     path("hooks/notices/mail/", call_backs.mail, name="mail_call_back"),
     path("reachability/", reachability.page, name="reachability"),
+    path(TEXTS, texts.page, name="notice_texts"),
+    path(TEXT, texts.one, name="notice_text"),
+    path(f"{TEXT}<str:language>/", texts.edit, name="notice_text_edit"),
+    path(f"{TEXT}<str:language>/restore/", texts.restore, name="notice_text_restore"),
+    path(f"{TEXT}<str:language>/shipped/", texts.ship, name="notice_text_ship"),
 ]
