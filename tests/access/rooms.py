@@ -84,7 +84,7 @@ class Room:
             "subscription_id": self.delivery.subscription_id,
             "delivery_id": self.delivery.pk,
             "rota_id": self.shift.rota_id,
-            "chain_id": self.incident.escalations.get().pk,
+            "chain_id": self.incident.escalations.get(about="action:1").pk,
             "shift_id": self.shift.pk,
             "point_id": self.point.pk,
         }

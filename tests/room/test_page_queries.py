@@ -15,7 +15,7 @@ from runbooks.timeline.models import TimelineEvent
 # Queries of the first visit after a change, when what is kept is counted anew, and of every further one until the next
 # change. The header is counted with the first page.
 QUERIES = {
-    "overview": (24, 7),
+    "overview": (25, 8),
     "steps": (6, 4),
     "accounts": (9, 4),
     "actions": (4, 4),
