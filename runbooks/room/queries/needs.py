@@ -13,8 +13,8 @@ from runbooks.incidents.models import Incident, IncidentRole
 from runbooks.presentation import clock, plural, span, time_left
 from runbooks.room.queries.action_needs import action_needs
 from runbooks.room.queries.call_needs import call_lines
-from runbooks.room.queries.holder_needs import holder_lines
 from runbooks.room.queries.header import undelivered
+from runbooks.room.queries.holder_needs import holder_lines
 from runbooks.room.queries.need import Need
 from runbooks.room.queries.reach_needs import reach_lines
 from runbooks.room.queries.tally import Tally

@@ -21,13 +21,13 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from runbooks import outbound
 from runbooks.access.vault import CannotOpenError, opened
 from runbooks.outbound import OutboundError, Timeouts
+from runbooks.outbound.signing import signed
 from runbooks.subscriptions import queries
 from runbooks.subscriptions.addresses import host_of
 from runbooks.subscriptions.answers import REASON_MAX, Answer, harmless
 from runbooks.subscriptions.models import Subscription, SubscriptionAttempt, SubscriptionDelivery, SubscriptionPlace
 from runbooks.subscriptions.operations.disabling import disable
 from runbooks.subscriptions.payload import allowed_now
-from runbooks.subscriptions.signing import signed
 from runbooks.timeline.models import TimelineEvent
 
 HOLD: Final = timedelta(minutes=10)

@@ -15,11 +15,11 @@ from runbooks.background import wake
 from runbooks.errors import DomainError, NotFoundError
 from runbooks.incidents.models import Incident
 from runbooks.incidents.operations import lock
+from runbooks.outbound.signing import new_secret
 from runbooks.subscriptions.addresses import BadReceiverError, checked_url, host_of
 from runbooks.subscriptions.kinds import in_words, unknown
 from runbooks.subscriptions.models import Subscription, SubscriptionDelivery, SubscriptionPlace
 from runbooks.subscriptions.queries import LIVE, require_manager
-from runbooks.subscriptions.signing import new_secret
 from runbooks.timeline.models import Lane
 from runbooks.timeline.operations import Entry, record
 
