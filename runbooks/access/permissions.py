@@ -59,6 +59,8 @@ ANYWHERE: dict[str, frozenset[Role]] = {
     "view_directory": EVERYBODY - {Role.AUDITOR},
     "protect_account": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
     "view_catalog": EVERYBODY,
+    "view_undelivered": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
+    "send_portal_notices": frozenset({Role.ADMINISTRATOR}),
     "manage_witnesses": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
     "manage_rotas": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
     "view_reachability": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),

@@ -7,12 +7,14 @@ from runbooks.room.views import (
     entry,
     incident_list,
     live,
+    my_notices,
     my_work,
     notices,
     overview,
     readings,
     search,
     timeline,
+    undelivered,
 )
 
 TIMELINE = "incidents/<str:reference>/timeline/"
@@ -40,5 +42,10 @@ urlpatterns = [
     path("incidents/<str:reference>/readings/", readings.page, name="readings"),
     path("live/<uuid:incident_id>/", live.stream, name="live"),
     path("my-work/", my_work.page, name="my_work"),
+    path("notices/", my_notices.page, name="my_notices"),
+    path("notices/seen/", my_notices.seen_all, name="notices_seen_all"),
+    path("notices/<uuid:notification_id>/seen/", my_notices.seen, name="notice_seen"),
+    path("notices/undelivered/", undelivered.page, name="undelivered"),
+    path("notices/undelivered/send-again/", undelivered.send_again, name="portal_notices_send_again"),
     path("search/", search.page, name="search"),
 ]

@@ -27,7 +27,7 @@ from runbooks.room import charts
 from runbooks.room.queries.account_story import Place
 from runbooks.room.queries.account_story import account_story as story_of
 from runbooks.room.queries.header import header
-from runbooks.room.queries.work import work_count
+from runbooks.room.queries.work import top_counts
 from runbooks.room.telling import told
 
 register = template.Library()
@@ -58,9 +58,11 @@ def top_bar(context: template.Context) -> dict[str, Any]:
 
 def _navigation(path: str, user: User, now: datetime) -> list[dict[str, object]]:
     actor = actor_for(user)
+    counts = top_counts(actor, now)
     entries = [
         ("Incidents", "incident_list", 0),
-        ("My work", "my_work", work_count(actor, now)),
+        ("My work", "my_work", counts.work),
+        ("Notices", "my_notices", counts.notices),
         ("Runbooks", "runbook_list", 0),
     ]
     if can(actor, "view_directory"):

@@ -84,6 +84,8 @@ def _incident(room: Room) -> dict[str, Answers]:
 def _timeline(room: Room) -> dict[str, Answers]:
     return {
         "notices_send_again": {"recipient": str(room.incident.lead_id)},
+        "notices_seen_all": {"until": timezone.now().isoformat()},
+        "notice_seen": {"next": "/incidents/"},
         "notices_settle": {"recipient": str(room.incident.lead_id), "how": "By telephone"},
         "timeline_add": {
             "lane": "note",

@@ -18,6 +18,7 @@ from runbooks.actions.models import Action, ActionAccount
 from runbooks.actions.operations.planning import default_plan, write_plan
 from runbooks.affected_accounts.models import AffectedAccount
 from runbooks.confirmations.models import DeskCall, TextOrder
+from runbooks.contacts.models import ContactCode, Rota
 from runbooks.directory.models import Account, Protection
 from runbooks.exports.models import Export
 from runbooks.exports.operations.importing import stage_entries
@@ -25,8 +26,9 @@ from runbooks.incidents.models import Incident
 from runbooks.subscriptions.models import Subscription, SubscriptionDelivery
 from tests.browser.fixtures import LiveApp
 from tests.browser.people import PageOf
+from tests.contacts.people import make_point, make_rota, make_rules, make_shift
 from tests.exports.exporting import exported
-from tests.factories import make_action
+from tests.factories import make_action, make_user
 
 pytestmark = pytest.mark.browser
 ROOM = "/incidents/{reference}"
@@ -36,6 +38,9 @@ PAGES = [
     "/incidents/?q=nothing-is-called-this",
     "/incidents/declare/",
     "/my-work/",
+    "/notices/",
+    "/notices/?show=unseen",
+    "/notices/undelivered/",
     "/search/?q=mail",
     "/search/",
     "/runbooks/",
@@ -47,6 +52,10 @@ PAGES = [
     "/directory/imports/new/",
     "/connections/",
     "/witnesses/",
+    "/contact-points/",
+    "/reachability/",
+    "/rotas/",
+    "/rotas/{rota}/",
     "/subscriptions/",
     "/subscriptions/?show=ended",
     "/subscriptions/new/",
@@ -133,11 +142,30 @@ def addresses(live_app: LiveApp) -> list[str]:
         "call": call_of_the_desk(incident, affected[0], affected[1], at).pk,
         "subscription": subscribed(incident, at).pk,
         "quiet": subscribed(incident, at, name="Quiet", ended_at=at, ended_by="A test").pk,
+        "rota": ways_and_a_rota(at).pk,
         "account": Account.objects.first().pk,  # type: ignore[union-attr]
         "file": lines_to_import(incident, at),
     }
     exports_in_every_state(incident, at)
     return [path.format(**known) for path in PAGES]
+
+
+def ways_and_a_rota(at: datetime) -> Rota:
+    """The coordinator's ways in every state, somebody whom nothing reaches, and a rota with gaps."""
+    user, rota = coordinator(), make_rota()
+    way = make_point(user, "email", "me@elsewhere.example")
+    make_point(user, "email", "old@elsewhere.example", failing_since=at, failed_because="The mailbox is gone.")
+    make_point(user, "email", "gone@elsewhere.example", ended_at=at)
+    sent, failed = (make_point(user, "email", f"{name}@elsewhere.example", verified_at=None) for name in ("a", "b"))
+    ContactCode.objects.create(
+        point=sent, asked_at=at, status="sent", code_hash="0" * 64, expires_at=at + timedelta(hours=1)
+    )
+    ContactCode.objects.create(point=failed, asked_at=at, status="failed", reason="The mail server cannot be reached.")
+    make_rules(user, "important", (way, 0), (way, 15))
+    make_user(name="Nobody Reaches", email="")
+    make_shift(rota, user, at, at + timedelta(days=2))
+    make_shift(rota, user, at + timedelta(days=3), at + timedelta(days=9))
+    return rota
 
 
 def run_with_troubles(incident: Incident, affected: list[AffectedAccount], at: datetime) -> Action:

@@ -45,6 +45,21 @@ def acknowledge(*, notification_id: UUID, actor: Actor, at: datetime) -> Notific
     return notice
 
 
+@transaction.atomic
+def acknowledge_all(*, until: datetime, actor: Actor, at: datetime) -> int:
+    """Its recipient has seen what they were told until then; how many notices.
+
+    Not what came since, and not what calls others while nobody answers: that is answered one by one, and on purpose.
+    """
+    mine = Notification.objects.filter(recipient_id=actor.user_id, acknowledged_at__isnull=True, created_at__lte=until)
+    calling = Q(escalation__isnull=False, escalation__status__in=OPEN)
+    seen = list(mine.exclude(calling).select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
+    notices = Notification.objects.filter(pk__in=seen)
+    _stop(notices, Reason.ACKNOWLEDGED, f"{actor.name} has seen it", at)
+    notices.update(acknowledged_at=at)
+    return len(seen)
+
+
 def answer(incident_id: UUID, about: str, *, by: str, at: datetime) -> int:
     """Somebody does what chains call about, though they pressed nothing: how many chains end by that.
 

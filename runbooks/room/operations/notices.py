@@ -1,5 +1,6 @@
 """What people do about notices that did not arrive."""
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -17,6 +18,8 @@ from runbooks.notifications.standing import UNREACHED, Standing, standing_of
 from runbooks.presentation import plural
 from runbooks.timeline.models import Lane
 from runbooks.timeline.operations import Entry, record
+
+logger = logging.getLogger(__name__)
 
 # One press sends so many again, the oldest first; the next press the rest.
 AT_ONCE = 500
@@ -109,6 +112,19 @@ def settle_notices(*, incident_id: UUID, recipient_id: int, how: str, actor: Act
     details = {"recipient": person.username, "how": how, "events": sorted({notice.event for notice in notices})}
     record(incident, Entry("notice.settled", summary, Lane.CONTACT, details), actor=actor, at=at)
     return len(notices)
+
+
+@transaction.atomic
+def try_portal_notices_again(*, actor: Actor, at: datetime) -> tuple[int, int]:
+    """The same for notices about the portal itself, which no timeline tells of: their rows do, and the log."""
+    require(actor, "send_portal_notices")
+    notices = Notification.objects.select_for_update(of=("self",)).select_related("recipient")
+    waiting = list(notices.filter(UNREACHED, incident__isnull=True).order_by("created_at", "pk")[:AT_ONCE])
+    if not waiting:
+        raise CannotTryAgainError("Nothing is left to send again: everybody was reached meanwhile, or is being told.")
+    resent = requeue_all(waiting, at=at)
+    logger.info("%s sends %d notices about the portal again", actor, len(resent.sent))
+    return len(resent.sent), len(resent.refused)
 
 
 def _locked(incident_id: UUID) -> QuerySet[Notification]:

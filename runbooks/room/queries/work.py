@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import F
@@ -12,6 +12,7 @@ from runbooks.actions.models import Action
 from runbooks.actions.queries.listing import title_of
 from runbooks.containment.models import Step
 from runbooks.incidents.models import Incident
+from runbooks.room.queries.my_notices import UNANSWERED, unanswered_values
 
 PAGE = 50
 # Open steps that are this person's, or nobody's but of a role they hold, in running incidents they are in. Written in
@@ -44,16 +45,29 @@ def _mine(actor: Actor) -> tuple[list[str], int, list[str]]:
     return [*Incident.OVER], actor.user_id or 0, [*Step.CLOSED]
 
 
-def work_count(actor: Actor, now: datetime) -> int:
-    """How many steps are in hand or due, and how many requests wait for this person: what the top bar counts."""
+class TopCounts(NamedTuple):
+    """What the top bar counts: steps in hand or due and requests that wait for this person; notices not answered."""
+
+    work: int
+    notices: int
+
+
+def top_counts(actor: Actor, now: datetime) -> TopCounts:
+    """Both in one query: every page asks it."""
     statement = " ".join(URGENT)
     values: list[Any] = [*_mine(actor), Step.Status.RUNNING, now]
     if can(actor, "approve_action"):
-        statement = f"SELECT ({statement}) + (SELECT count(*) {REQUESTS})"
+        statement = f"({statement}) + (SELECT count(*) {REQUESTS})"
         values += _requests(actor)
+    else:
+        statement = f"({statement})"
     with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return int(cursor.fetchone()[0])
+        cursor.execute(f"SELECT {statement}, ({UNANSWERED})", [*values, *unanswered_values(actor, now)])
+        return TopCounts(*cursor.fetchone())
+
+
+def work_count(actor: Actor, now: datetime) -> int:
+    return top_counts(actor, now).work
 
 
 def _requests(actor: Actor) -> list[Any]:

@@ -26,6 +26,7 @@ from runbooks.presentation import clock, full_clock, plural
 from runbooks.room.operations.notices import settle_notices, try_notice_again, try_notices_again
 from runbooks.room.queries.notices import unreached
 from runbooks.room.views.notice_lines import MARKS, WORST_FIRST, Line, Reader, capitalised, lines
+from runbooks.room.views.way_back import way_back
 from runbooks.timeline.operations import now
 
 PAGE: Final = 50
@@ -117,7 +118,7 @@ def try_again(request: PortalRequest, reference: str, notification_id: UUID) -> 
     incident = incident_for(actor, reference)
     notice = try_notice_again(incident_id=incident.pk, notification_id=notification_id, actor=actor, at=now())
     messages.success(request, f"The notice to {notice.recipient} is on its way again.")
-    return redirect("notices", incident.reference)
+    return redirect(way_back(request, "notices", incident.reference))
 
 
 @require_POST
@@ -131,7 +132,7 @@ def send_again(request: PortalRequest, reference: str) -> HttpResponse:
     if left:
         said += f" {plural(left, 'notice')} still cannot leave: the page says why."
     (messages.warning if left else messages.success)(request, said)
-    return redirect("notices", incident.reference)
+    return redirect(way_back(request, "notices", incident.reference))
 
 
 @require_POST

@@ -16,8 +16,10 @@ from runbooks.incidents.queries import incident_for
 from runbooks.presentation import clock
 from runbooks.room import charts
 from runbooks.room.queries.feed import feed
+from runbooks.room.queries.my_notices import waiting_in
 from runbooks.room.queries.needs import deadline_lines, needs
 from runbooks.room.queries.tally import begin, tally
+from runbooks.room.views.notices import without_prefix
 from runbooks.timeline.operations import now
 
 
@@ -34,6 +36,10 @@ def page(request: PortalRequest, reference: str) -> HttpResponse:
         "now": at,
         "tab": "overview",
         "needs": needs(incident, counted, actor, at),
+        "told": [
+            {"id": pk, "what": without_prefix(subject, incident.reference), "at": clock(moment, incident.zone, at)}
+            for pk, subject, moment in waiting_in(incident.pk, actor, at)
+        ],
         "counts": counts,
         "counted_at": clock(at, incident.zone, at),
         "states": _states(incident.reference, counts),
