@@ -8,6 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from runbooks.notifications.channels import CHANNELS, channel
+from runbooks.notifications.channels.base import Reason
 from runbooks.notifications.models import Notification
 from runbooks.notifications.operations.outcomes import CAME_BACK
 from runbooks.notifications.queries import Attempt, NoticeRow, attempts_at, companions
@@ -25,6 +26,7 @@ MARKS: Final = {
 WORST_FIRST: Final = (Standing.UNREACHED, Standing.WAITING, Standing.TOLD, Standing.ANSWERED, Standing.DROPPED)
 # Names of makes keep their capital in the middle of a sentence; these words do not.
 PLAIN_WORDS: Final = ("E-mail", "Text", "Telephone", "Webhook", "Another")
+ENDED_ON_PURPOSE: Final = (Reason.ACKNOWLEDGED, Reason.WITHDRAWN, Reason.EXPIRED, Reason.NOT_IN_INCIDENT)
 # Longer than anything is bundled for: then it is the quiet hours that a notice waits for.
 BUNDLED_AT_MOST: Final = timedelta(minutes=5)
 
@@ -125,7 +127,7 @@ def _said(row: NoticeRow, standing: Standing, attempts: Sequence[Attempt], reade
     if standing == Standing.TOLD and row.status == Status.WAITING and _place(row):
         unless = " unless answered" if row.importance == Notification.Importance.IMPORTANT else ""
         yield f"Goes by {in_a_sentence(_place(row))} {_when(row, reader)}{unless}"
-    if standing == Standing.TOLD and row.status == Status.DELIVERED and row.reason:
+    if standing == Standing.TOLD and row.status == Status.DELIVERED and row.reason_code in ENDED_ON_PURPOSE:
         yield f"Nothing more is sent: {row.reason}"
     if standing in (Standing.UNREACHED, Standing.DROPPED) and row.reason:
         yield capitalised(row.reason)
