@@ -228,3 +228,21 @@ def test_the_queries_do_not_grow_with_versions_or_edited_texts(administrator: Us
     edited(administrator, event="member.added", subject="x", body="y")
     assert (queries(client, LIST), queries(client, PAGE)) == before
     assert NoticeText.objects.filter(edited_at=AT).count() == 17
+
+
+@pytest.mark.parametrize(
+    "odd", ["\0", "a\0b", "x" * 10_000, "\U0010ffff\u2028\ufeff", "{% " * 500, "9" * 5000, "²", "[["]
+)
+def test_no_odd_value_of_a_field_is_an_error_of_ours(odd: str, administrator: User, client_of: ClientOf) -> None:
+    edited(administrator)
+    client = client_of(administrator)
+    for name in ("version", "subject", "body", "note"):
+        for do in ("save", "look", odd):
+            for headers in ({}, {"HX-Request": "true"}):
+                form = {**typed(**{"version": "1", name: odd}), "do": do}
+                assert client.post(f"{PAGE}en-gb/", form, headers=headers).status_code in {200, 302, 400, 409}
+    NoticeText.objects.filter(version__gt=1).delete()
+    for name in ("version", "number"):
+        for verb in ("restore", "shipped"):
+            form = {"version": "1", "number": "1", name: odd}
+            assert client.post(f"{PAGE}en-gb/{verb}/", form).status_code in {302, 400, 409}
