@@ -53,6 +53,7 @@ def top_bar(context: template.Context) -> dict[str, Any]:
     if request is not None and user is not None and user.is_authenticated:
         shown["navigation"] = _navigation(request.path, user, now)
         shown["may_see_reach"] = can(actor_for(user), "view_reachability")
+        shown["may_see_texts"] = can(actor_for(user), "view_notice_texts")
     return shown
 
 

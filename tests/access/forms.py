@@ -41,6 +41,7 @@ def answers(room: Room) -> dict[str, Answers]:
         **_rotas(room),
         **_calling(),
         **_contacts(room),
+        **_texts(),
         **_exports(room),
         **_directory(),
     }
@@ -220,6 +221,16 @@ def _rotas(room: Room) -> dict[str, Answers]:
         },
         "rota_shift_take_back": {"reason": ""},
         "rota_end": {"reason": ""},
+    }
+
+
+def _texts() -> dict[str, Answers]:
+    """Of an administrator, as are all forms about the texts of notices."""
+    words = {"subject": "{{ number }}", "body": "See action {{ number }}.", "note": "Shorter", "version": "0"}
+    return {
+        "notice_text_edit": {f"text-cy-{name}": value for name, value in words.items()} | {"do": "save"},
+        "notice_text_restore": {"version": "0", "number": "1"},
+        "notice_text_ship": {"version": "0"},
     }
 
 

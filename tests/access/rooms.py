@@ -93,7 +93,7 @@ class Room:
         """The address of that name in this room; `other` replaces what the address names."""
         given = {"slug": "compromised-accounts", "verb": "owner", "account_id": self.account.account_id}
         given |= {"position": 1, "name": "people", "channel": "read_out", "token": "none", "importance": "default"}
-        given |= {"event": "action.paused"}
+        given |= {"event": "action.paused", "language": "cy"}
         known = {**given, **self.things()}
         if name.startswith("directory"):
             known["import_id"] = self.directory_import.pk

@@ -27,6 +27,7 @@ REFUSED = {
     *("attachment_release", "step_reopen", "account_act state", "accounts_change state", "directory_account_release"),
     *("export_cancel", "export_retry", "redaction_withdraw"),
     *("escalation_policy", "escalation_back", "channel_reset"),
+    *("notice_text_edit", "notice_text_restore", "notice_text_ship"),
     *("action_do begin", "action_do decide", "action_do break-glass"),
 }
 

@@ -19,8 +19,8 @@ from runbooks.incidents.models import Incident
 from runbooks.notifications.events import events
 from runbooks.notifications.models import Escalation, Notification
 from runbooks.notifications.operations import withdraw
-from runbooks.notifications.operations.announcing import Said, write_notices
-from runbooks.notifications.wording import Text, written
+from runbooks.notifications.operations.announcing import Said, texts_of, write_notices
+from runbooks.notifications.wording import Text
 from runbooks.presentation import plural, span
 from runbooks.reminders.operations.locking import lock_soon
 from runbooks.reminders.queries.called import Called, called_by, may_answer, reach_of, who_cannot_answer
@@ -123,9 +123,7 @@ def _write(room: Room, people: Sequence[User], routes: Mapping[int, Routes], tur
         _say(room, chain.event, texts, inside, routes, turn, on_duty=on_duty)
     if outside:
         context = {"lead": str(room.crew.lead or room.crew.deputy or ""), "since": chain.started_at}
-        texts = {
-            language: written(OUTSIDE, context, room.incident, language=language, at=room.at) for language in languages
-        }
+        texts = texts_of(OUTSIDE, context, room.incident, languages, at=room.at)
         _say(room, OUTSIDE, texts, outside, routes, turn, on_duty=on_duty)
 
 
