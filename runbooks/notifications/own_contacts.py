@@ -34,6 +34,7 @@ class Said:
     words: str
     at: datetime | None = None
     is_open: bool = False
+    is_until: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +161,9 @@ def _test(notice: Notification, attempt: NotificationAttempt | None, at: datetim
         case Notification.Status.WAITING if attempt is None:
             return Said("clock", "wait", "Test on its way", notice.created_at, is_open)
         case Notification.Status.WAITING:
-            words = f"Test not sent yet: {notice.reason} It is tried again"
+            words = f"Test not sent yet: {_clause(notice.reason)}. It is tried again"
             return Said("clock", "wait", words, notice.next_attempt_at, is_open)
-    return Said("fail", "bad", f"Test not sent: {notice.reason}", attempt.at if attempt else notice.created_at)
+    return Said("fail", "bad", f"Test not sent: {_clause(notice.reason)}", attempt.at if attempt else notice.created_at)
 
 
 def _line(row: ContactPoint, code: ContactCode | None, test: Said | None, at: datetime) -> PointLine:
@@ -195,7 +196,7 @@ def _trouble(row: ContactPoint) -> str:
 
 def _code(code: ContactCode, at: datetime) -> Said:
     if code.status == Status.FAILED and not code.code_hash:
-        return Said("fail", "bad", f"No code was sent: {code.reason}", code.asked_at)
+        return Said("fail", "bad", f"No code was sent: {_clause(code.reason)}", code.asked_at)
     if code.status == Status.WAITING:
         return Said("clock", "wait", "The code is being sent", code.asked_at, is_open=True)
     if code.tries >= TRIES:
@@ -203,8 +204,13 @@ def _code(code: ContactCode, at: datetime) -> Said:
     if code.expires_at is None or at > code.expires_at:
         return Said("warn", "wait", "The code has expired. Have a new one sent", code.expires_at)
     if code.status == Status.FAILED:
-        return Said("warn", "wait", f"It is not known whether the code left: {code.reason}", code.asked_at)
-    return Said("check", "good", "Code sent. It is good until", code.expires_at)
+        return Said("warn", "wait", f"It is not known whether the code left: {_clause(code.reason)}", code.asked_at)
+    return Said("check", "good", "Code sent. It is good", code.expires_at, is_until=True)
+
+
+def _clause(sentence: str) -> str:
+    """As a part of another sentence."""
+    return sentence.rstrip(". ")
 
 
 def _rule(places: Sequence[Place], lines: Mapping[UUID, PointLine]) -> list[RuleLine]:

@@ -134,8 +134,9 @@ def rule(request: PortalRequest, importance: str) -> HttpResponse:
             messages.success(request, "The portal decides the order again.")
     except BadRuleError as error:
         return _show(request, refused=(importance, str(error)), status=error.status)
-    focus = f"?moved={importance}-{moved}" if moved >= 0 else ""
-    return redirect(f"{reverse('contact_points')}{focus}#rule-{importance}")
+    # To the button that was pressed, where it is now: browsers give the focus to what an address ends with.
+    place = f"{importance}-{moved}" if moved >= 0 else f"rule-{importance}"
+    return redirect(f"{reverse('contact_points')}#{place}")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -172,7 +173,7 @@ def _show(
     found = own_contacts(request.user, now)
     context: dict[str, Any] = {
         "found": found,
-        "rules": [_rule(found, importance, request.GET.get("moved", ""), refused) for importance in RULES],
+        "rules": [_rule(found, importance, refused) for importance in RULES],
         "point_form": point_form or PointForm(channels=names),
         "examples": [(channel(name).LABEL, channel(name).ADDRESS, channel(name).EXAMPLE) for name in names],
         "preferences_form": preferences_form or PreferencesForm(kept=found.preferences),
@@ -183,7 +184,7 @@ def _show(
     return render(request, "contacts/points.html", context, status=status)
 
 
-def _rule(found: OwnContacts, importance: str, moved: str, refused: tuple[str, str] | None) -> dict[str, Any]:
+def _rule(found: OwnContacts, importance: str, refused: tuple[str, str] | None) -> dict[str, Any]:
     title, hint = RULES[importance]
     lines = found.rules[importance]
     return {
@@ -193,7 +194,6 @@ def _rule(found: OwnContacts, importance: str, moved: str, refused: tuple[str, s
         "lines": lines,
         "last": len(lines) - 1,
         "is_own": importance in found.has_own,
-        "moved": next((place for place in range(len(lines)) if moved == f"{importance}-{place}"), -1),
         "may_add": bool(found.usable) and len(lines) < LINES_MOST,
         "error": refused[1] if refused and refused[0] == importance else "",
     }

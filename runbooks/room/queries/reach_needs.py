@@ -20,5 +20,5 @@ def reach_lines(incident: Incident, actor: Actor) -> list[Need]:
         return []
     more = f" and {len(names) - NAMED_MOST} more" if len(names) > NAMED_MOST else ""
     title = f"{plural(len(names), 'person', 'people')} in this incident cannot be reached"
-    meta = f"{', '.join(names[:NAMED_MOST])}{more}. No notice gets there: telephone."
+    meta = f"{', '.join(names[:NAMED_MOST])}{more}. No notice reaches them: telephone."
     return [Need("fail", "bad", title, reverse("incident_people", args=[incident.reference]), meta, "Show")]
