@@ -16,9 +16,12 @@ from runbooks.notifications.models import Escalation, Notification, Pulse
 from runbooks.reminders import tasks
 from runbooks.reminders.clock import database_now
 from tests.factories import make_step, make_user
-from tests.reminders.making import HOUR, MINUTE, make_policy, make_room, start, told
+from tests.notifications.conftest import Sink, smtp, smtp_down
+from tests.notifications.making import deliver_at
+from tests.reminders.making import COORDINATOR, HOUR, MINUTE, make_policy, make_room, start, told
 
 pytestmark = pytest.mark.django_db(transaction=True)
+__all__ = ["smtp", "smtp_down"]
 
 
 @pytest.fixture
@@ -126,23 +129,32 @@ def test_two_workers_at_the_same_moment_call_once(monkeypatch: pytest.MonkeyPatc
     assert told(escalation=chain) == ["Amina"]
 
 
-def test_with_the_broker_down_chains_and_reminders_are_written_and_wait_for_the_sweep(
-    settings: Any, monkeypatch: pytest.MonkeyPatch
+def test_ten_minutes_without_a_broker_lose_nothing_and_say_nothing_twice(
+    smtp: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The wake-up is lost, the row is not: whatever is due stands in the database."""
+    """Wake-ups are lost, rows are not: when it is back, what is due is found, called on once, and leaves once."""
 
     def no_broker(*_: Any, **__: Any) -> None:
         raise OperationalError("Connection refused")
 
-    monkeypatch.setattr("runbooks.background.current_app.send_task", no_broker)
-    make_policy(("lead", 10))
+    make_policy(("lead", 10), (COORDINATOR, 10))
     now = database_now()
     lead = make_user(name="Amina")
     room = make_room(lead, declared_at=now - 8 * HOUR, severity=3)
     make_step(room, due_at=now - MINUTE)
-    chain = start(room, [], at=now - 11 * MINUTE)
-    tasks.chains()
-    tasks.remind()
+    chain = start(room, [], at=now - 21 * MINUTE)
+    with monkeypatch.context() as down:
+        down.setattr("runbooks.background.current_app.send_task", no_broker)
+        tasks.chains()
+        tasks.remind()
     assert told(escalation=chain, status="waiting") == ["Amina"]
     assert told("step.due", status="waiting") == ["Amina"]
-    assert Pulse.objects.filter(name__startswith="reminders.").count() == 2
+    woken: list[str] = []
+    monkeypatch.setattr("runbooks.background.current_app.send_task", lambda task, **_: woken.append(task))
+    for _ in range(2):
+        tasks.chains()
+        tasks.remind()
+        deliver_at(database_now() + 2 * MINUTE)
+    assert len(smtp.messages) == Notification.objects.filter(delivered_at__isnull=False).count()
+    assert told(escalation=chain) == ["Amina"]
+    assert told("step.due", delivered_at__isnull=False) == ["Amina"]

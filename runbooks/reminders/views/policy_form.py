@@ -13,8 +13,11 @@ from runbooks.reminders.queries.policies import Callable, Policy
 
 Data = QueryDict | None
 NOBODY: Final = ("", "Nobody further")
-SEVERITIES: Final = [(1, "Critical alone")] + [
-    (severity.value, f"{severity.label} and worse") for severity in Incident.Severity if severity.value > 1
+SEVERITIES: Final = [
+    (Incident.Severity.CRITICAL.value, "Critical alone"),
+    (Incident.Severity.HIGH.value, "High and critical"),
+    (Incident.Severity.MODERATE.value, "Moderate and worse"),
+    (Incident.Severity.LOW.value, "Of any severity"),
 ]
 
 
