@@ -31,6 +31,8 @@ LABELS: Final[Mapping[str, str]] = {
     "reminders.chains": "Moving chains on",
     "reminders.remind": "Reminding and nudging",
     WATCH: "Watchdog",
+    "briefings.clocks": "Watching when reports are due",
+    "briefings.digests": "Sending digests",
     "subscriptions.sweep": "Telling subscribers",
     "subscriptions.forget": "Forgetting what was redacted",
     "confirmations.sweep": "Checking what holders answered",
