@@ -20,7 +20,7 @@ from runbooks.notifications.events import events
 from runbooks.notifications.models import Escalation, Notification
 from runbooks.notifications.operations import withdraw
 from runbooks.notifications.operations.announcing import Said, texts_of, write_notices
-from runbooks.notifications.wording import Text, written
+from runbooks.notifications.wording import Text
 from runbooks.presentation import plural, span
 from runbooks.reminders.operations.locking import lock_soon
 from runbooks.reminders.queries.called import Called, called_by, may_answer, reach_of, who_cannot_answer
