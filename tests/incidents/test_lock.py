@@ -13,7 +13,7 @@ from runbooks.errors import NotFoundError
 from runbooks.incidents.models import Incident
 from runbooks.incidents.operations import lock
 from runbooks.timeline.models import TimelineEvent
-from runbooks.timeline.operations import Entry, record, record_few
+from runbooks.timeline.operations import Entry, record, record_many
 from runbooks.timeline.verify import verify_chain
 
 AT = datetime(2026, 6, 23, 9, 7, 0, 1500, tzinfo=UTC)
@@ -60,7 +60,7 @@ def test_locking_and_recording_are_planned_once_and_counted_as_every_query(incid
     with CaptureQueriesContext(connection) as captured:
         for number in range(3):
             record(lock(incident.pk), Entry("entry.added", f"Entry {number}"), actor=COMMAND_LINE, at=AT)
-        record_few(lock(incident.pk), [Entry("entry.added", "Two")] * 2, actor=COMMAND_LINE, at=AT)
+        record_many(lock(incident.pk), [Entry("entry.added", "Two")] * 2, actor=COMMAND_LINE, at=AT)
     assert [query["sql"].split()[0] for query in captured] == ["SELECT", "WITH"] * 4
     assert planned("SELECT id, reference") == [4]
     assert planned("WITH event AS") == [4]
@@ -74,7 +74,7 @@ def test_an_entry_comes_back_as_it_went_in(incident: Incident) -> None:
         Entry("entry.added", awkward, details=details, account_ids=[3, 2**62]),
         Entry("entry.added", "{}", occurred_at=datetime(1999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC), corrects=1),
     ]
-    record_few(lock(incident.pk), entries, actor=COMMAND_LINE, at=AT)
+    record_many(lock(incident.pk), entries, actor=COMMAND_LINE, at=AT)
     first, second = TimelineEvent.objects.filter(incident=incident).order_by("sequence")
     assert (first.summary, first.details, first.account_ids) == (awkward, details, [3, 2**62])
     assert (first.occurred_at, first.recorded_at, len(bytes(first.salt or b""))) == (AT, AT, 16)

@@ -22,7 +22,7 @@ from runbooks.confirmations.models import Confirmation
 from runbooks.errors import NotFoundError
 from runbooks.incidents.models import Incident
 from runbooks.prepared import prepared
-from runbooks.timeline.operations import Entry, record_few
+from runbooks.timeline.operations import Entry, record_many
 
 PLACE: Final = """
 SELECT code.incident_id, code.affected_account_id, row.login, code.channel
@@ -71,9 +71,6 @@ class Held:
     @property
     def is_over(self) -> bool:
         return self.status in Incident.OVER
-
-    def save(self, *, update_fields: Sequence[str]) -> None:
-        Incident.objects.filter(pk=self.id).update(**{name: getattr(self, name) for name in update_fields})
 
 
 class NotKeptError(Exception):
@@ -174,7 +171,7 @@ def _keep_all(incident: Held, taken: Sequence[Waiting]) -> None:
     for one in told:
         one.answer.pk, one.is_kept = kept[one.answer.receipt], True
     at = max((one.answer.answered_at for one in told), default=taken[0].answer.answered_at)
-    record_few(incident, [one.entry for one in told], actor=PORTAL, at=at)
+    record_many(incident, [one.entry for one in told], actor=PORTAL, at=at)
 
 
 def place_of(code_id: int) -> tuple[UUID, int, str, str] | None:
