@@ -76,7 +76,7 @@ def said_by_channel(name: str) -> list[Said]:
     return [
         Said(in_words(_open(), "TLP:"), long, whole),
         Said(in_words(_open(), "TLP:"), short, line),
-        Said(in_words(_close(), "TLP:"), in_words([long, short]), little),
+        Said(in_words(_close(), "TLP:"), "Every channel", little),
     ]
 
 

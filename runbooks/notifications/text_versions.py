@@ -13,7 +13,7 @@ from django.conf import settings
 from runbooks.errors import NotFoundError
 from runbooks.notifications.edited_texts import may_name, newest
 from runbooks.notifications.events import Event, events
-from runbooks.notifications.models import NoticeText
+from runbooks.notifications.models import EscalationPolicy, NoticeText
 from runbooks.notifications.shipped_texts import FOLDERS, Wording, is_of_an_incident, shipped
 from runbooks.notifications.wording import Announcing, values_of
 
@@ -108,6 +108,13 @@ def standings() -> list[tuple[Event, list[Standing]]]:
         (event, [Standing(event, language, found.get((name, language))) for language in FOLDERS])
         for name, event in events().items()
     ]
+
+
+def calling() -> frozenset[str]:
+    """The events that call others while nobody answers: as shipped, but for those whose chain was switched off."""
+    rows = EscalationPolicy.objects.order_by("event", "-version").distinct("event")
+    off = {event for event, is_active in rows.values_list("event", "is_active") if not is_active}
+    return frozenset(name for name, event in events().items() if event.chain is not None and name not in off)
 
 
 def example_values(event: Event, *, tlp: str = "GREEN") -> dict[str, Any]:

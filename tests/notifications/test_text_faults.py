@@ -17,6 +17,7 @@ from tests.factories import make_user
 pytestmark = pytest.mark.django_db
 AT = datetime(2026, 6, 23, 8, 7, tzinfo=UTC)
 EVENT = "role.given"
+ABOUT = f"text:{EVENT}:en-gb:1"
 GIVEN = {"who": "Amina Rahman", "role": "Deputy lead", "note": ""}
 
 
@@ -122,3 +123,21 @@ def test_a_text_costs_an_announcement_one_query_and_no_more(incident: Incident) 
             say(incident, context={**GIVEN, "who": f"P{len(counts)}"})
         counts.append(len(found))
     assert counts[0] == counts[1]
+
+
+def test_while_another_transaction_tells_it_nobody_waits_and_nobody_hears_it_twice(
+    incident: Incident, administrator: User
+) -> None:
+    kept("A", "{{ gone }}")
+    other = connection.copy()
+    try:
+        # Given back at its end: what a session holds would stay held by a connection that goes back to the pool.
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [ABOUT])
+            assert say(incident).subject.endswith("is now deputy lead")
+            assert told() == []
+            cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [ABOUT])
+    finally:
+        other.close()
+    say(incident, context={**GIVEN, "who": "Tom"})
+    assert len(told()) == 1

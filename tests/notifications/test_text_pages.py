@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from runbooks.access.models import User
 from runbooks.notifications.events import events
-from runbooks.notifications.models import NoticeText
+from runbooks.notifications.models import EscalationPolicy, NoticeText
 from tests.notifications.test_edit_text import AT, edited
 
 pytestmark = pytest.mark.django_db
@@ -208,6 +208,16 @@ def test_every_event_has_its_page(name: str, administrator: User, client_of: Cli
     page = client_of(administrator).get(reverse("notice_text", args=[name])).text
     assert "error-text" not in page
     assert events()[name].says.replace("'", "&#x27;") in page
+
+
+def test_a_chain_that_was_switched_off_is_not_said_to_call(coordinator: User, client_of: ClientOf) -> None:
+    client, address = client_of(coordinator), reverse("notice_text", args=["action.paused"])
+    assert "Others are called while nobody answers" in client.get(address).text
+    EscalationPolicy.objects.create(
+        event="action.paused", version=1, is_active=False, steps=[], edited_by="A test", edited_at=AT
+    )
+    assert "Its chain is switched off" in client.get(address).text
+    assert "switched off" in client.get(LIST).text
 
 
 def test_what_is_not_there_is_not_found(administrator: User, client_of: ClientOf) -> None:

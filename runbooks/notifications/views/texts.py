@@ -26,6 +26,7 @@ from runbooks.notifications.text_rules import BadTextError
 from runbooks.notifications.text_versions import (
     Standing,
     Version,
+    calling,
     event_named,
     history,
     standing,
@@ -66,7 +67,8 @@ def page(request: PortalRequest) -> HttpResponse:
     actor = actor_of(request)
     require(actor, "view_notice_texts")
     edited = request.GET.get("show") == "edited"
-    found = [(event, texts, _treatment(event)) for event, texts in standings()]
+    calls = calling()
+    found = [(event, texts, _treatment(event, calls)) for event, texts in standings()]
     if edited:
         found = [line for line in found if not all(text.is_shipped for text in line[1])]
     context = {
@@ -195,7 +197,7 @@ def _show(
     ]
     context: dict[str, Any] = {
         "event": event,
-        "treatment": _treatment(event),
+        "treatment": _treatment(event, calling()),
         "panes": panes,
         "words": words_of(event).items(),
         "said": said_by_channel(event.name),
@@ -239,12 +241,13 @@ def _shown(now: Standing, wording: Wording) -> Shown:
         return Shown([], f"{error.field.capitalize().replace('Body', 'Text')}: {error}")
 
 
-def _treatment(event: Event) -> dict[str, Any]:
+def _treatment(event: Event, calls: frozenset[str]) -> dict[str, Any]:
     """How such a notice is treated, in words."""
     return {
         "life": _life(event.lifetime),
         "gathers": f"{int(event.bundled_for.total_seconds())} s" if event.bundled_for else "",
-        "calls": event.chain is not None,
+        "calls": event.name in calls,
+        "has_chain": event.chain is not None,
     }
 
 
