@@ -168,6 +168,9 @@ COUNTED = {
 # Asks for a password, and refuses whoever has a part in the request.
 PROVING = {"action_do decide", "action_do break-glass", "action_do begin", "redaction_approve"}
 PROVING |= {"account_code_give colleague"}
+# For administrators alone, whatever is typed.
+PROVING |= {"escalation_policy", "escalation_back", "channel_reset", "portal_notices_send_again"}
+PROVING |= {"notice_text_edit", "notice_text_restore", "notice_text_ship"}
 # What is shown or handed over at once: it stands nowhere else.
 SHOWN = {"codes_new", "account_code_give read_out", "account_code_give in_person", "account_code_give colleague"}
 SHOWN |= {"desk_call_reference", "desk_call_end reached"}

@@ -36,7 +36,7 @@ LINK = "javascript:zqx()"
 SEEN = "&lt;zqx&gt;"
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:")
 # What a page fetches again by itself.
-OWN_PART = re.compile(r"/incidents/IR-[\d-]+/[a-z/]+(\?[\w=&%.+-]*)?")
+OWN_PART = re.compile(r"/(incidents/IR-[\d-]+/[a-z/]+(\?[\w=&%.+-]*)?|contact-points/[\da-f-]{36}/)")
 
 
 class Page(HTMLParser):

@@ -20,12 +20,16 @@ ELSEWHERE = {
     *(f"holder_{page}{language}" for page in HOLDERS for language in ("", "_cy")),
     *("action_stages", "action_stage_draft", "action_stage_stop", "api_action_decisions", "connector_answers"),
     *("account_logout", "account_change_password", "account_reauthenticate"),
+    # What providers of mail, texts and calls tell (tests/notifications).
+    *("notice_call_back", "mail_call_back"),
     "connection_test",
 }
 # What comes after another form of the same thing, or is somebody else's to do.
 REFUSED = {
     *("attachment_release", "step_reopen", "account_act state", "accounts_change state", "directory_account_release"),
     *("export_cancel", "export_retry", "redaction_withdraw"),
+    *("contact_point_restore", "subscription_resume"),
+    "portal_notices_send_again",
     *("escalation_policy", "escalation_back", "channel_reset"),
     *("notice_text_edit", "notice_text_restore", "notice_text_ship"),
     *("action_do begin", "action_do decide", "action_do break-glass"),

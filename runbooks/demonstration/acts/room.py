@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from runbooks.access.models import User
 from runbooks.demonstration.people import PEOPLE, Kind
 from runbooks.demonstration.stage import Cue, Play, Stage
 from runbooks.demonstration.waves import clock
@@ -32,7 +31,6 @@ def cues() -> Iterator[Cue]:
             yield Cue(clock(when) + timedelta(seconds=20 * place), _gives("duty", key, kind))
     yield Cue(clock("0:23"), _adds("duty", "auditor"))
     yield Cue(clock("21:13"), _adds("deputy", "caller"))
-    yield Cue(clock("0:51"), _mends_address)
     yield Cue(clock("0:58"), _raises_severity)
     yield Cue(clock("12:12"), _gives("duty", "deputy", Kind.LEAD, "second shift; everything open is on the steps page"))
     yield Cue(clock("12:13"), _gives("deputy", "duty", Kind.DEPUTY, "off for ten hours, reached on the card’s number"))
@@ -60,12 +58,6 @@ def _adds(who: str, key: str) -> Play:
         add_member(incident_id=stage.incident_id, user_id=user_id, actor=stage.actors[who], at=at)
 
     return play
-
-
-def _mends_address(stage: Stage, at: datetime) -> None:
-    """As an administrator would, under the portal's administration."""
-    address = next(person.address for person in PEOPLE if person.key == "legal")
-    User.objects.filter(pk=stage.users["legal"].pk).update(email=address)
 
 
 def _raises_severity(stage: Stage, at: datetime) -> None:

@@ -96,7 +96,7 @@ def settle_notices(*, incident_id: UUID, recipient_id: int, how: str, actor: Act
     """Say that somebody whom notices did not reach was told another way; how many notices that settles."""
     require(actor, "manage_people", incident_id)
     incident = lock(incident_id)
-    how = " ".join(how.split())[:HOW_MAX]
+    how = " ".join(how.replace("\0", " ").split())[:HOW_MAX]
     if not how:
         raise CannotSettleError("Say how they were told: by telephone at 04:20, say.")
     notices = _unreached(incident_id, recipient_id)
