@@ -59,6 +59,9 @@ ANYWHERE: dict[str, frozenset[Role]] = {
     "view_directory": EVERYBODY - {Role.AUDITOR},
     "protect_account": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
     "view_catalog": EVERYBODY,
+    # Auditors only read, truly: an administrator keeps the address that they are reached at.
+    "change_own_contacts": EVERYBODY - {Role.AUDITOR},
+    "answer_notices": EVERYBODY - {Role.AUDITOR},
     "view_undelivered": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),
     "send_portal_notices": frozenset({Role.ADMINISTRATOR}),
     "manage_witnesses": frozenset({Role.ADMINISTRATOR, Role.COORDINATOR}),

@@ -173,7 +173,7 @@ PROVING |= {"escalation_policy", "escalation_back", "channel_reset", "portal_not
 PROVING |= {"notice_text_edit", "notice_text_restore", "notice_text_ship"}
 # What is shown or handed over at once: it stands nowhere else.
 SHOWN = {"codes_new", "account_code_give read_out", "account_code_give in_person", "account_code_give colleague"}
-SHOWN |= {"desk_call_reference", "desk_call_end reached"}
+SHOWN |= {"desk_call_reference", "desk_call_end reached", "subscription_new", "subscription_secret"}
 # At most so many codes an hour.
 LIMITED = {"contact_point_add"}
 WHEN = {"shift-starts_at", "shift-ends_at", "weeks-first_day", "prefer-digest_at"}

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 
-from runbooks.access.permissions import Actor
+from runbooks.access.permissions import Actor, require
 from runbooks.errors import NotFoundError
 from runbooks.notifications.channels.base import Reason
 from runbooks.notifications.models import Escalation, Notification
@@ -22,9 +22,9 @@ OPEN: Final = (Escalation.Status.RUNNING, Escalation.Status.EXHAUSTED)
 def acknowledge(*, notification_id: UUID, actor: Actor, at: datetime) -> Notification:
     """Its recipient has seen it: no further channel says it, and its chain goes no further. Said twice, it is once.
 
-    Takes no permission but being the one it is for, and no entry: the row itself says who answered what and when.
-    Chains are locked before notices, here as where they move.
+    No entry: the row itself says who answered what and when. Chains are locked before notices, here as where they move.
     """
+    require(actor, "answer_notices")
     theirs = Q(pk=notification_id) | Q(carried_by=notification_id)
     mine = Notification.objects.filter(recipient_id=actor.user_id)
     ids = set(mine.filter(theirs, escalation__isnull=False).values_list("escalation_id", flat=True))
@@ -51,6 +51,7 @@ def acknowledge_all(*, until: datetime, actor: Actor, at: datetime) -> int:
 
     Not what came since, and not what calls others while nobody answers: that is answered one by one, and on purpose.
     """
+    require(actor, "answer_notices")
     mine = Notification.objects.filter(recipient_id=actor.user_id, acknowledged_at__isnull=True, created_at__lte=until)
     calling = Q(escalation__isnull=False, escalation__status__in=OPEN)
     seen = list(mine.exclude(calling).select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from runbooks.access.models import User
-from runbooks.access.permissions import Actor
+from runbooks.access.permissions import Actor, require
 from runbooks.contacts.models import ContactPoint
 from runbooks.errors import NotAllowedError, NotFoundError
 
@@ -12,6 +12,7 @@ def locked_owner(actor: Actor) -> User:
     """The person, their row locked: all that changes how one person is reached happens one after the other."""
     if actor.user_id is None:
         raise NotAllowedError("Only people have contact points. Sign in as the person.")
+    require(actor, "change_own_contacts")
     return User.objects.select_for_update(no_key=True).get(pk=actor.user_id)
 
 
