@@ -18,7 +18,7 @@ from runbooks.demonstration.people import OUTDATED
 from runbooks.notifications.models import Escalation, Notification
 from runbooks.notifications.operations import acknowledge, deliver
 
-SMTP_BACKENDS = {"django.core.mail.backends.smtp.EmailBackend", "runbooks.notifications.channels.smtp.Backend"}
+SMTP_BACKEND = "runbooks.notifications.channels.smtp.Backend"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 TOOK = timedelta(seconds=3)
 ANSWERED = timedelta(minutes=3)
@@ -41,7 +41,7 @@ def deliver_as_of_then(incident_id: UUID) -> int:
 
     Where mail goes to a server elsewhere they are left to the worker: that server would date them now anyway.
     """
-    if settings.EMAIL_BACKEND in SMTP_BACKENDS and settings.EMAIL_HOST not in LOOPBACK:
+    if settings.EMAIL_BACKEND == SMTP_BACKEND and settings.EMAIL_HOST not in LOOPBACK:
         return 0
     waiting = Notification.objects.filter(incident_id=incident_id, status=Notification.Status.WAITING)
     notices = list(waiting.order_by("next_attempt_at", "pk").values_list("pk", "next_attempt_at"))
@@ -68,7 +68,7 @@ def _at(moment: datetime) -> Callable[[], datetime]:
 @contextmanager
 def _sink() -> Iterator[None]:
     """A mail sink of our own while there is none: `make demo` loads the story before it starts its own."""
-    if settings.EMAIL_BACKEND not in SMTP_BACKENDS or not port_is_free(settings.EMAIL_PORT):
+    if settings.EMAIL_BACKEND != SMTP_BACKEND or not port_is_free(settings.EMAIL_PORT):
         yield
         return
     # aiosmtpd tells of every line of every session.
